@@ -1,0 +1,9 @@
+"""Flax Linen models: staged backbones, heads, and `TransferModel`, the only room that knows Flax."""
+
+from tljax import registry
+from tljax.models.create import backbones, create, heads, init, shapes
+from tljax.models.transfer import Backbone, Batch, Outputs, TransferModel, mean_pool, tap
+
+__all__ = ["Backbone", "Batch", "Outputs", "TransferModel", "backbones", "create", "heads", "init", "mean_pool", "shapes", "tap"]
+
+registry.import_all(__name__, __path__)

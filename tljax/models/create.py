@@ -1,0 +1,77 @@
+"""Models by name: the registries of backbones and heads, `create`, and the variables of a model."""
+
+from collections.abc import Collection
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from tljax import registry
+from tljax.models.transfer import Backbone, TransferModel
+
+backbones = registry.Registry("backbone")
+heads = registry.Registry("head")
+
+
+def create(
+    expression: str,
+    num_classes: int,
+    head: str = "linear",
+    in_channels: int = 3,
+    input_size: tuple[int, ...] | None = None,
+    dtype: str = "float32",
+    remat: Collection[str] = (),
+) -> TransferModel:
+    """A model from a backbone's name, such as ``create("resnet20_cifar", num_classes=10)`` or ``create("mlp(widths=(64,))", 10)``.
+
+    Args:
+      expression: backbone, a call expression; what it says wins over the arguments below.
+      num_classes: outputs of the head.
+      head: head, a call expression (``"linear"``, ``"mlp(hidden=256)"``, ``"cosine"``).
+      in_channels: channels of the input images; for a vector input (`input_size=()`) its length.
+      input_size: height, width of the input (default: the backbone's own).
+      dtype: of the computation (``"bfloat16"`` or ``"float32"``); parameters, statistics, features and logits stay float32.
+      remat: stages whose activations are recomputed in the backward pass.
+
+    Raises:
+      KeyError: unknown backbone or head. ValueError: arguments they do not take, unknown `remat` stage, no class.
+    """
+    if num_classes < 1:
+        raise ValueError(f"num_classes must be at least 1, not {num_classes}")
+    if dtype not in ("float32", "bfloat16"):
+        raise ValueError(f"dtype {dtype!r}: float32 or bfloat16")
+    given = {"in_channels": in_channels, "dtype": dtype} | ({} if input_size is None else {"input_size": tuple(input_size)})
+    backbone: Backbone = backbones.create(expression, **given)
+    unknown = sorted(set(remat) - set(backbone.stages))
+    if unknown:
+        raise ValueError(f"remat names {unknown}, but the stages are {backbone.stages}")
+    return TransferModel(backbone=backbone.clone(remat=tuple(remat)), head=heads.create(head, num_classes=num_classes, dtype=dtype))
+
+
+def shapes(model: TransferModel) -> dict[str, Any]:
+    """``{"params": ..., "batch_stats": ...}`` of `jax.ShapeDtypeStruct`, without computing anything.
+
+    Raises:
+      ValueError: a stage without parameters, or parameters of the backbone outside a stage.
+    """
+    variables = _both(jax.eval_shape(lambda: model.init(jax.random.key(0), _example(model))))
+    own, listed = set(variables["params"]["backbone"]), set(model.stages)
+    if own != listed:
+        raise ValueError(
+            f"every stage owns a parameter and every parameter belongs to a stage; wrong: {sorted(own ^ listed)}, stages: {model.stages}"
+        )
+    return variables
+
+
+def init(model: TransferModel, key: jax.Array) -> dict[str, Any]:
+    """``{"params": {"backbone", "head"}, "batch_stats": {...}}``, freshly drawn with `key`."""
+    shapes(model)
+    return _both(jax.jit(lambda k: model.init(k, _example(model)))(key))
+
+
+def _example(model: TransferModel) -> dict[str, jax.Array]:
+    return {name: jnp.zeros((1, *spec.shape), spec.dtype) for name, spec in model.input_spec.items()}
+
+
+def _both(variables: Any) -> dict[str, Any]:
+    return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}

@@ -1,0 +1,76 @@
+"""Heads: what maps the backbone's features to logits."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from tljax.models.create import heads
+from tljax.models.transfer import Batch
+
+
+class LinearHead(nn.Module):
+    """``logits = dropout(features) @ kernel + bias``; float32 out."""
+
+    num_classes: int
+    dropout: float = 0.0
+    init_scale: float = 0.01
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> jax.Array:
+        x = nn.Dropout(self.dropout, deterministic=not train)(batch["features"])
+        kernel = self.param("kernel", nn.initializers.normal(self.init_scale), (x.shape[-1], self.num_classes))
+        bias = self.param("bias", nn.initializers.zeros, (self.num_classes,))
+        return (x.astype(self.dtype) @ kernel.astype(self.dtype)).astype(jnp.float32) + bias
+
+
+class MlpHead(nn.Module):
+    """``logits = relu(features @ W1 + b1) @ W2 + b2``, dropout before each product; float32 out."""
+
+    num_classes: int
+    hidden: int = 256
+    dropout: float = 0.0
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> jax.Array:
+        x = nn.Dropout(self.dropout, deterministic=not train)(batch["features"])
+        x = nn.relu(nn.Dense(self.hidden, dtype=self.dtype, name="hidden")(x))
+        x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        return nn.Dense(self.num_classes, dtype=self.dtype, name="out")(x).astype(jnp.float32)
+
+
+class CosineHead(nn.Module):
+    """``logits_c = scale * <features, kernel_c> / (|features| |kernel_c|)`` (Gidaris and Komodakis 2018, section 3.2); float32 throughout."""
+
+    num_classes: int
+    scale: float = 10.0
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> jax.Array:
+        x = batch["features"]
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), (x.shape[-1], self.num_classes))
+        scale = self.param("scale", nn.initializers.constant(self.scale), ())
+        unit = [v / jnp.maximum(jnp.linalg.norm(v, axis=axis, keepdims=True), 1e-12) for v, axis in ((x, -1), (kernel, 0))]
+        return scale * (unit[0] @ unit[1])
+
+
+@heads.register
+def linear(num_classes: int, dropout: float = 0.0, init_scale: float = 0.01, dtype: str = "float32") -> LinearHead:
+    """One linear layer."""
+    return LinearHead(num_classes, dropout, init_scale, jnp.dtype(dtype))
+
+
+@heads.register
+def mlp(num_classes: int, hidden: int = 256, dropout: float = 0.0, dtype: str = "float32") -> MlpHead:
+    """Two linear layers with a ReLU between."""
+    return MlpHead(num_classes, hidden, dropout, jnp.dtype(dtype))
+
+
+@heads.register
+def cosine(num_classes: int, scale: float = 10.0, dtype: str = "float32") -> CosineHead:
+    """Cosine similarity to one learned prototype per class, times a learned scale."""
+    return CosineHead(num_classes, scale, jnp.dtype(dtype))

@@ -1,0 +1,168 @@
+"""`TransferModel(backbone, head)`: a backbone is a list of named stages, and every transfer operation follows from that list."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+Batch = dict[str, Any]
+Parts = bool | Collection[str]
+
+
+@flax.struct.dataclass
+class Outputs:
+    """What a model call returns.
+
+    Attributes:
+      logits: the head's output, `[B, num_classes]` float32 (or a dict of arrays); None where the slice ends before the head.
+      features: pooled output of the last stage that ran, `[B, D]` float32.
+      taps: the intermediates asked for, by name.
+      carry: the batch dict at the slice's end; ``apply(variables, carry, start=stop)`` goes on from there.
+    """
+
+    logits: Any
+    features: jax.Array
+    taps: dict[str, jax.Array]
+    carry: Batch
+
+
+def mean_pool(batch: Batch) -> jax.Array:
+    """`[B, ..., D]` -> `[B, D]` float32: the mean over all axes between; a token `mask` `[B, T]` (1 = real) weighs a `[B, T, D]` input."""
+    x = batch["x"].astype(jnp.float32)
+    if x.ndim == 3 and "mask" in batch:
+        mask = batch["mask"].astype(jnp.float32)[:, :, None]
+        return (x * mask).sum(1) / jnp.maximum(mask.sum(1), 1.0)
+    return x.mean(axis=tuple(range(1, x.ndim - 1)))
+
+
+def tap(batch: Batch, name: str, value: jax.Array) -> Batch:
+    """For use inside a stage: offer `value` as the intermediate `name` (stages' outputs are offered already, by the stage's name)."""
+    return batch | {"taps": batch.get("taps", {}) | {name: value}}
+
+
+class Backbone(nn.Module):
+    """Named stages from input to output.
+
+    Attributes:
+      layout: the stages as data, ``(name, module class, positional arguments)``. A stage module has the call
+        ``stage(batch, *, train, bn_train) -> batch``: it replaces `batch["x"]`, hands the rest on, and owns at least one parameter.
+      inputs: ``(name, shape without the batch axis, dtype)`` of each model input.
+      pool: ``batch -> features [B, D]``.
+      remat: stages whose activations are recomputed in the backward pass (less memory, one more forward).
+    """
+
+    layout: tuple[tuple[str, type[nn.Module], tuple[Any, ...]], ...]
+    inputs: tuple[tuple[str, tuple[int, ...], str], ...]
+    pool: Callable[[Batch], jax.Array] = mean_pool
+    remat: tuple[str, ...] = ()
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages' names, from input to output."""
+        return tuple(name for name, _, _ in self.layout)
+
+    @nn.compact
+    def __call__(self, batch: Batch, start: int, stop: int, train: Collection[str], bn_train: Collection[str]) -> Batch:
+        for name, stage, arguments in self.layout[start:stop]:
+            run = nn.remat(_call, static_argnums=(2, 3)) if name in self.remat else _call
+            batch = run(stage(*arguments, name=name), batch, name in train, name in bn_train)
+            batch = tap(batch, name, batch["x"])
+        return batch
+
+
+def _call(stage: nn.Module, batch: Batch, train: bool, bn_train: bool) -> Batch:
+    return stage(batch, train=train, bn_train=bn_train)  # type: ignore[operator]
+
+
+class TransferModel(nn.Module):
+    """A backbone and a head; parameters are ``{"backbone": {stage: ...}, "head": ...}``.
+
+    A head is a module with the call ``head(batch, *, train, bn_train) -> logits``; it reads `batch["features"]` (`[B, D]` float32),
+    the backbone's output `batch["x"]`, and those of `batch["taps"]` that it lists in its attribute `taps`.
+    """
+
+    backbone: Backbone
+    head: nn.Module
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The backbone's stages, from input to output."""
+        return self.backbone.stages
+
+    @property
+    def input_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shape (without the batch axis) and dtype of each input."""
+        return {name: jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)) for name, shape, dtype in self.backbone.inputs}
+
+    def __call__(
+        self,
+        batch: Batch | jax.Array,
+        *,
+        start: str | None = None,
+        stop: str | None = None,
+        train: Parts = (),
+        bn_train: Parts | None = None,
+        taps: Collection[str] = (),
+    ) -> Outputs:
+        """Run the half-open slice of stages `start..stop`; a slice gives bit for bit what the whole gives, dropout included.
+
+        Args:
+          batch: dict with the inputs (`x`, ...) at the boundary `start`; a bare array means ``{"x": array}``.
+          start: first stage that runs (default: the first; ``"head"``: only the head).
+          stop: first stage that does not run (``"head"``: the whole backbone without the head; default: everything).
+          train: the parts (stages, ``"head"``) with dropout on; True means all. Needs an rng called ``dropout``.
+          bn_train: the parts whose BatchNorm uses and updates batch statistics (default: as `train`); needs ``mutable=["batch_stats"]``.
+          taps: names of the intermediates to return.
+
+        Raises:
+          ValueError: an unknown stage or tap, `stop` before `start`, or an input that does not fit `input_spec`.
+        """
+        bounds = (*self.stages, "head")
+        first = _boundary(bounds, start, 0)
+        last = len(bounds) if stop is None else _boundary(bounds, stop, 0)
+        if last < first:
+            raise ValueError(f"stop={stop!r} comes before start={start!r}; the stages are {bounds}")
+        train = _parts(bounds, train)
+        bn_train = train if bn_train is None else _parts(bounds, bn_train)
+        batch = dict(batch) if isinstance(batch, Mapping) else {"x": batch}
+        if first == 0:
+            self._check(batch)
+        batch = self.backbone({"taps": {}} | batch, first, min(last, len(self.stages)), train, bn_train)
+        features = self.backbone.pool(batch)
+        wanted = {*taps, *getattr(self.head, "taps", ())}
+        logits = None
+        if stop is None:
+            missing = sorted(wanted - batch["taps"].keys())
+            if missing:
+                raise ValueError(f"no intermediate is called {missing}; there are {sorted(batch['taps'])}")
+            logits = self.head(batch | {"features": features}, train="head" in train, bn_train="head" in bn_train)  # type: ignore[operator]
+        kept = {name: value for name, value in batch["taps"].items() if name in wanted}
+        return Outputs(logits, features, {name: kept[name] for name in taps if name in kept}, batch | {"taps": kept})
+
+    def _check(self, batch: Batch) -> None:
+        for name, spec in self.input_spec.items():
+            if name not in batch:
+                raise ValueError(f"the batch has no {name!r}; it has {sorted(batch)}")
+            x = batch[name]
+            if x.ndim != len(spec.shape) + 1 or x.shape[-1:] != spec.shape[-1:]:
+                raise ValueError(f"{name!r} is {tuple(x.shape)}, but the model takes [batch, {', '.join(map(str, spec.shape))}]")
+
+
+def _boundary(bounds: tuple[str, ...], name: str | None, default: int) -> int:
+    if name is None:
+        return default
+    if name not in bounds:
+        raise ValueError(f"no stage is called {name!r}; the stages are {bounds}")
+    return bounds.index(name)
+
+
+def _parts(bounds: tuple[str, ...], parts: Parts) -> tuple[str, ...]:
+    if isinstance(parts, bool):
+        return bounds if parts else ()
+    unknown = sorted(set(parts) - set(bounds))
+    if unknown:
+        raise ValueError(f"no part is called {unknown}; the parts are {bounds}")
+    return tuple(parts)

@@ -1,0 +1,128 @@
+"""What a strategy is: phases of path rules that say which parameters move, and how fast."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from tljax import registry, trees
+
+strategies = registry.Registry("strategy")
+register = strategies.register
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """How the parameters of one rule move: `lr_scale` multiplies the learning rate; `frozen` ones do not move at all."""
+
+    lr_scale: float = 1.0
+    frozen: bool = False
+
+
+TRAINED = Group()
+FROZEN = Group(lr_scale=0.0, frozen=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """A stretch of training.
+
+    Attributes:
+      rules: ordered ``(regex, Group)`` over parameter paths (`trees.label`).
+      until: where it ends: an int is a step, a float a fraction of all steps, None the end of training.
+    """
+
+    rules: tuple[tuple[str, Group], ...]
+    until: int | float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Strategy:
+    """Which parameters move, how fast and when.
+
+    Attributes:
+      phases: in order; the last one runs to the end.
+      init: ``"pretrained"``, or ``"scratch"`` to ignore the pretrained values.
+      decay: ordered ``(regex, factor)``: the factor on the weight decay; by default biases and normalisation scales have none.
+      bn: BatchNorm of frozen stages: ``"frozen"`` (stored statistics, never updated), ``"update"`` (batch statistics, updated), or
+        ``"recalibrate"`` (statistics of one pass over the target data before training, then frozen; Li et al. 2016, AdaBN).
+    """
+
+    phases: tuple[Phase, ...]
+    init: Literal["pretrained", "scratch"] = "pretrained"
+    decay: tuple[tuple[str, float], ...] = ((r".*/(bias|scale)", 0.0), (".*", 1.0))
+    bn: Literal["frozen", "update", "recalibrate"] = "frozen"
+
+    def __post_init__(self) -> None:
+        if self.bn not in ("frozen", "update", "recalibrate"):
+            raise ValueError(f"bn={self.bn!r}: frozen, update or recalibrate")
+        if self.init not in ("pretrained", "scratch"):
+            raise ValueError(f"init={self.init!r}: pretrained or scratch")
+        if not self.phases:
+            raise ValueError("a strategy needs at least one phase")
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """A phase with its steps: it runs the steps `start <= step < stop`; `index` counts from 0."""
+
+    index: int
+    start: int
+    stop: int
+    phase: Phase
+
+
+def spans(strategy: Strategy, total_steps: int) -> tuple[Span, ...]:
+    """The phases with their steps; together they cover ``0 .. total_steps``.
+
+    Raises:
+      ValueError: a phase that would have no step, or one after the last that ends too early.
+    """
+    found: list[Span] = []
+    start = 0
+    for i, phase in enumerate(strategy.phases):
+        last = i == len(strategy.phases) - 1
+        until = total_steps if last else phase.until
+        stop = until if isinstance(until, int) else round((1.0 if until is None else until) * total_steps)
+        if not start < stop <= total_steps:
+            raise ValueError(f"phase {i} would run from step {start} to {stop} of {total_steps}; give it at least one step")
+        found.append(Span(i, start, stop, phase))
+        start = stop
+    return tuple(found)
+
+
+def at(phases: Sequence[Span], step: int) -> Span:
+    """The span that runs `step`; at or past the end, the last one."""
+    return next((span for span in phases if step < span.stop), phases[-1])
+
+
+def groups(phase: Phase, params: Mapping[str, Any]) -> trees.Tree:
+    """The `Group` of every parameter. Raises ValueError as `trees.label` does."""
+    return trees.label(params, phase.rules)
+
+
+def births(phases: Sequence[Span], params: Mapping[str, Any]) -> tuple[trees.Tree, ...]:
+    """For each phase, the step at which each of its trained leaves was last unfrozen (frozen leaves: -1).
+
+    Leaves that start together share an optimizer count; a leaf that joins later starts a count of its own.
+    """
+    born: list[dict[str, int]] = []
+    for span in phases:
+        flat = trees.flatten(groups(span.phase, params))
+        before = born[-1] if born else dict.fromkeys(flat, -1)
+        born.append({path: -1 if group.frozen else (before[path] if before[path] >= 0 else span.start) for path, group in flat.items()})
+    return tuple(trees.unflatten(b) for b in born)
+
+
+def trained_parts(group_tree: Mapping[str, Any], stages: Sequence[str]) -> tuple[str, ...]:
+    """The parts (stages and ``"head"``) with at least one trained parameter."""
+    backbone = group_tree.get("backbone", {})
+    parts = [stage for stage in stages if any(not g.frozen for g in trees.flatten(backbone[stage]).values())]
+    head = any(not g.frozen for g in trees.flatten(group_tree.get("head", {})).values())
+    return (*parts, "head") if head else tuple(parts)
+
+
+def ever_trained(phases: Sequence[Span], params: Mapping[str, Any]) -> frozenset[str]:
+    """The paths that some phase trains."""
+    return frozenset(
+        path for span in phases for path, group in trees.flatten(groups(span.phase, params)).items() if not group.frozen
+    )
