@@ -113,6 +113,16 @@ def subset(params: Mapping[str, Any], patterns: Sequence[str]) -> Tree:
     return unflatten({path: leaf for path, leaf in flat.items() if path in kept})
 
 
+def pick(tree: Mapping[str, Any], paths: Collection[str]) -> Tree:
+    """The leaves of `tree` at `paths`; paths that it lacks are ignored."""
+    return unflatten({path: leaf for path, leaf in flatten(tree).items() if path in paths})
+
+
+def drop(tree: Mapping[str, Any], paths: Collection[str]) -> Tree:
+    """The leaves of `tree` that are not at `paths`."""
+    return unflatten({path: leaf for path, leaf in flatten(tree).items() if path not in paths})
+
+
 def size(tree: Mapping[str, Any]) -> int:
     """The number of elements in all leaves."""
     return sum(int(leaf.size) for leaf in flatten(tree).values())

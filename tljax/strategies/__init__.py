@@ -3,7 +3,7 @@
 from typing import Any
 
 from tljax import registry
-from tljax.strategies.head_init import head_inits
+from tljax.strategies.head_init import head_inits, needs_features
 from tljax.strategies.strategy import (
     FROZEN,
     TRAINED,
@@ -13,7 +13,6 @@ from tljax.strategies.strategy import (
     Strategy,
     at,
     births,
-    ever_trained,
     groups,
     register,
     spans,
@@ -35,6 +34,6 @@ def create(expression: str, stages: tuple[str, ...]) -> Strategy:
 
 
 __all__ = [
-    "FROZEN", "TRAINED", "Group", "Phase", "Span", "Strategy", "at", "births", "create", "ever_trained", "groups",
-    "head_inits", "register", "spans", "strategies", "trained_parts",
+    "FROZEN", "TRAINED", "Group", "Phase", "Span", "Strategy", "at", "births", "create", "groups",
+    "head_inits", "needs_features", "register", "spans", "strategies", "trained_parts",
 ]  # fmt: skip

@@ -119,10 +119,3 @@ def trained_parts(group_tree: Mapping[str, Any], stages: Sequence[str]) -> tuple
     parts = [stage for stage in stages if any(not g.frozen for g in trees.flatten(backbone[stage]).values())]
     head = any(not g.frozen for g in trees.flatten(group_tree.get("head", {})).values())
     return (*parts, "head") if head else tuple(parts)
-
-
-def ever_trained(phases: Sequence[Span], params: Mapping[str, Any]) -> frozenset[str]:
-    """The paths that some phase trains."""
-    return frozenset(
-        path for span in phases for path, group in trees.flatten(groups(span.phase, params)).items() if not group.frozen
-    )

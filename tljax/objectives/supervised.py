@@ -1,0 +1,115 @@
+"""Supervised losses: softmax and sigmoid cross-entropy, squared error, Huber."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from tljax.objectives.objective import Aux, Objective, register, weighted_mean, weights
+
+
+@register
+def cross_entropy(
+    label_smoothing: float = 0.0,
+    class_weights: str | Sequence[float] = "none",
+    focal: float = 0.0,
+    class_counts: Sequence[int] = (),
+) -> Objective:
+    """Softmax cross-entropy of integer labels, ``l = -w_y (1 - p_y)^focal sum_c q_c log p_c``, averaged with the weights ``w_y``.
+
+    ``q = (1 - s) onehot(y) + s / C`` with `s = label_smoothing` (Szegedy et al. 2016, section 7); `focal` is gamma of Lin et al. 2017.
+
+    Args:
+      label_smoothing: s, in [0, 1).
+      class_weights: ``"none"``; ``"balanced"``: ``N / (C n_c)``; or the C weights themselves.
+      focal: gamma, 0 for none.
+      class_counts: ``n_c`` of the training data, for ``"balanced"``.
+
+    Raises:
+      ValueError: a value out of range, or a class without examples under ``"balanced"``.
+    """
+    if not 0 <= label_smoothing < 1 or focal < 0:
+        raise ValueError(f"cross_entropy: label_smoothing={label_smoothing} must lie in [0, 1) and focal={focal} be at least 0")
+    table = _class_weights(class_weights, class_counts)
+
+    def loss(forward: Callable[..., Any], params: Any, state: Any, batch: Mapping[str, Any], key: Any, step: Any) -> Any:
+        logits = forward(batch).logits
+        labels, classes = batch["label"], logits.shape[-1]
+        if table is not None and len(table) != classes:
+            raise ValueError(f"cross_entropy: {len(table)} class weights for {classes} classes")
+        log_p = jax.nn.log_softmax(logits)
+        onehot = jax.nn.one_hot(labels, classes)
+        nll = -((1 - label_smoothing) * onehot + label_smoothing / classes) * log_p
+        nll = nll.sum(-1) * jnp.maximum(1 - jnp.exp((onehot * log_p).sum(-1)), 1e-6) ** focal if focal else nll.sum(-1)
+        counted = weights(batch)
+        w = counted if table is None else counted * jnp.asarray(table)[jnp.clip(labels, 0, classes - 1)]
+        accuracy = weighted_mean((logits.argmax(-1) == labels).astype(jnp.float32), counted)
+        return weighted_mean(nll, w), Aux(w.sum(), {"accuracy": accuracy}, state)
+
+    return Objective(loss)
+
+
+@register
+def sigmoid_cross_entropy() -> Objective:
+    """Multi-label: ``-sum_c [y_c log s(z_c) + (1 - y_c) log(1 - s(z_c))]`` with labels `[B, C]` of 0 and 1."""
+
+    def loss(forward: Callable[..., Any], params: Any, state: Any, batch: Mapping[str, Any], key: Any, step: Any) -> Any:
+        logits = forward(batch).logits
+        labels = _same_shape(batch["label"], logits, "sigmoid_cross_entropy")
+        w = weights(batch)
+        hit = ((logits > 0) == (labels > 0.5)).mean(-1, dtype=jnp.float32)
+        value = weighted_mean(optax.sigmoid_binary_cross_entropy(logits, labels).sum(-1), w)
+        return value, Aux(w.sum(), {"accuracy": weighted_mean(hit, w)}, state)
+
+    return Objective(loss)
+
+
+@register
+def mse() -> Objective:
+    """Squared error ``mean_d (z_d - y_d)^2``; labels `[B]` or `[B, D]`."""
+    return _regression(lambda z, y: (z - y) ** 2, "mse")
+
+
+@register
+def huber(delta: float = 1.0) -> Objective:
+    """Huber loss (Huber 1964): ``r^2 / 2`` where ``|r| <= delta``, else ``delta (|r| - delta / 2)``, with ``r = z - y``; mean over outputs."""
+    if delta <= 0:
+        raise ValueError(f"huber(delta={delta}): must be positive")
+    return _regression(lambda z, y: optax.huber_loss(z, y, delta), "huber")
+
+
+def _regression(elementwise: Callable[[jax.Array, jax.Array], jax.Array], name: str) -> Objective:
+    def loss(forward: Callable[..., Any], params: Any, state: Any, batch: Mapping[str, Any], key: Any, step: Any) -> Any:
+        logits = forward(batch).logits
+        labels = batch["label"][:, None] if batch["label"].ndim == 1 else batch["label"]
+        labels = _same_shape(labels, logits, name)
+        w = weights(batch)
+        mae = weighted_mean(jnp.abs(logits - labels).mean(-1), w)
+        return weighted_mean(elementwise(logits, labels).mean(-1), w), Aux(w.sum(), {"mae": mae}, state)
+
+    return Objective(loss)
+
+
+def _same_shape(labels: jax.Array, logits: jax.Array, name: str) -> jax.Array:
+    if labels.shape != logits.shape:
+        raise ValueError(f"{name}: labels are {labels.shape}, but the model gives {logits.shape}")
+    return labels.astype(jnp.float32)
+
+
+def _class_weights(given: str | Sequence[float], counts: Sequence[int]) -> np.ndarray | None:
+    if isinstance(given, str):
+        if given not in ("none", "balanced"):
+            raise ValueError(f"class_weights={given!r}: none, balanced, or one weight per class")
+        if given == "none":
+            return None
+        n = np.asarray(counts, np.float64)
+        if not len(n) or (n == 0).any():
+            raise ValueError(f"class_weights='balanced' needs examples of every class; counts: {list(counts)}")
+        return (n.sum() / (len(n) * n)).astype(np.float32)
+    table = np.asarray(given, np.float32)
+    if table.ndim != 1 or not (np.isfinite(table) & (table >= 0)).all() or not table.any():
+        raise ValueError(f"class_weights={given!r}: one weight per class, none negative, not all zero")
+    return table

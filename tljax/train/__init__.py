@@ -1,0 +1,1 @@
+"""Training: state, optimizer, step, loop, sharding, checkpoints, logging, the freeze certificate."""

@@ -1,0 +1,183 @@
+"""Checkpoints in a workdir: `init/` once, the newest few under `checkpoints/`, the best under `best/`; the only file that knows Orbax."""
+
+import contextlib
+import logging
+import os
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from tljax import trees
+from tljax.train.state import State
+
+
+class Damaged(ValueError):
+    """A checkpoint that cannot be read back whole."""
+
+
+class Checkpoints:
+    """The checkpoints of one run; closes on leaving the `with` block.
+
+    Every checkpoint holds the leaves that any phase trains (`trained`), the statistics and the optimizer's state; what never trains is read
+    from `init/`. Writing is asynchronous and atomic (Orbax writes beside, then renames).
+    """
+
+    def __init__(self, workdir: str | os.PathLike[str], trained: frozenset[str], keep: int = 3):
+        self.root = pathlib.Path(workdir).absolute()
+        self.trained = trained
+        self._newest = _manager(self.root / "checkpoints", keep)
+        self._best = _manager(self.root / "best", 1, best_fn=lambda metrics: metrics["score"])
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def save_init(self, params: Mapping[str, Any], stats: Mapping[str, Any]) -> None:
+        """Write the tree as it was loaded, once; later calls change nothing."""
+        if not (self.root / "init").exists():
+            with ocp.StandardCheckpointer() as writer:
+                writer.save(self.root / "init", _flat({"params": params, "stats": stats}))
+
+    def init(self, params: Any, stats: Any) -> tuple[trees.Tree, trees.Tree]:
+        """``(params, stats)`` as loaded at the start of the run, placed like the given shapes. Raises Damaged."""
+        template = {"params": params, "stats": stats}
+        with ocp.StandardCheckpointer() as reader, _named(self.root / "init"):
+            found = _unflat(reader.restore(self.root / "init", _flat(template)), template)
+        return found["params"], found["stats"]
+
+    def steps(self) -> list[int]:
+        """The steps of which there is a checkpoint, oldest first."""
+        return sorted(self._newest.all_steps())
+
+    def save(self, state: State) -> None:
+        """Write `state` under its step, in the background; a step that stands already is left alone. Raises OSError naming the folder."""
+        step = int(state.step)
+        if step not in self.steps():
+            with _named(self.root / "checkpoints", OSError):
+                self._newest.save(step, args=ocp.args.StandardSave(_flat(self._trained_only(state))))
+
+    def latest(self, shapes_at: Any) -> State | None:
+        """The newest readable checkpoint, or None where there is none.
+
+        A damaged one is named, moved to ``damaged/`` and the one before it used.
+
+        Args:
+          shapes_at: ``step -> State`` of `jax.ShapeDtypeStruct` with shardings.
+
+        Raises:
+          Damaged: all are.
+        """
+        steps = self.steps()
+        for step in reversed(steps):
+            try:
+                return self._read(step, shapes_at(step))
+            except Damaged as e:
+                self._set_aside(step, e)
+        if steps:
+            raise Damaged(f"no checkpoint of {self.root} can be read; they stand under damaged/. Delete the workdir to start again")
+        return None
+
+    def save_best(self, step: int, params: Mapping[str, Any], stats: Mapping[str, Any], score: float) -> None:
+        """Write the weights that were just evaluated, if `score` (larger is better) beats the best so far."""
+        best = self.best_score()
+        if (best is None or score > best) and step not in self._best.all_steps():
+            with _named(self.root / "best", OSError):
+                self._best.wait_until_finished()
+                tree = {"params": trees.pick(params, self.trained), "stats": stats}
+                self._best.save(step, args=ocp.args.StandardSave(_flat(tree)), metrics={"score": score}, force=True)
+
+    def best_score(self) -> float | None:
+        """The best score so far, None before the first."""
+        self._best.wait_until_finished()
+        step = self._best.latest_step()
+        return None if step is None else float(self._best.metrics(step)["score"])
+
+    def best(self, params: Any, stats: Any) -> tuple[int, trees.Tree, trees.Tree]:
+        """``(step, params, stats)`` of the best evaluated weights, placed like the given shapes. Raises Damaged."""
+        self._best.wait_until_finished()
+        step = self._best.latest_step()
+        if step is None:
+            raise Damaged(f"{self.root / 'best'} holds no checkpoint")
+        template = {"params": trees.pick(params, self.trained), "stats": stats}
+        with _named(self.root / "best" / str(step)):
+            found = _unflat(self._best.restore(step, args=ocp.args.StandardRestore(_flat(template))), template)
+        initial, _ = self.init(params, stats)
+        return step, trees.merge(trees.drop(initial, self.trained), found["params"]), found["stats"]
+
+    def wait(self) -> None:
+        """Return when everything is on disk. Raises OSError naming the folder."""
+        with _named(self.root / "checkpoints", OSError):
+            self._newest.wait_until_finished()
+            self._best.wait_until_finished()
+
+    def close(self) -> None:
+        """Wait, then release the writers."""
+        self._newest.close()
+        self._best.close()
+
+    def _trained_only(self, state: State) -> State:
+        return state.replace(params=trees.pick(state.params, self.trained))
+
+    def _read(self, step: int, shapes: State) -> State:
+        template = self._trained_only(shapes)
+        with _named(self.root / "checkpoints" / str(step)):
+            state = _unflat(self._newest.restore(step, args=ocp.args.StandardRestore(_flat(template))), template)
+        initial, _ = self.init(shapes.params, shapes.stats)
+        return state.replace(params=trees.merge(trees.drop(initial, self.trained), state.params))
+
+    def _set_aside(self, step: int, why: Exception) -> None:
+        logging.error("%s; using the one before it", why)
+        if jax.process_index() == 0:
+            (self.root / "damaged").mkdir(exist_ok=True)
+            os.replace(self.root / "checkpoints" / str(step), _free(self.root / "damaged", str(step)))
+        self._newest.reload()
+
+
+def _manager(folder: pathlib.Path, keep: int, **options: Any) -> ocp.CheckpointManager:
+    return ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(max_to_keep=keep, create=True, **options))
+
+
+def _free(folder: pathlib.Path, name: str) -> pathlib.Path:
+    return next(p for i in range(10_000) if not (p := folder / (f"{name}.{i}" if i else name)).exists())
+
+
+@contextlib.contextmanager
+def _named(path: pathlib.Path, kind: type[Exception] = Exception) -> Any:
+    """Turn what Orbax raises (any type; it has many) into one line that names the path."""
+    try:
+        yield
+    except Damaged:
+        raise
+    except kind as e:
+        first = str(e).strip().split("\n")[0][:200]
+        if isinstance(e, OSError) and e.errno is not None:
+            raise OSError(e.errno, f"{os.strerror(e.errno)} while writing a checkpoint", str(path)) from e
+        raise Damaged(f"damaged checkpoint {path}: {type(e).__name__}: {first}") from e
+
+
+def _flat(tree: Any) -> dict[str, Any]:
+    """A flat dict of the leaves by a plain name: no Orbax file depends on our classes or optax's."""
+    return {_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    return re.sub(r"[^\w.-]", "_", ".".join(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path))
+
+
+def _unflat(flat: Mapping[str, Any], template: Any) -> Any:
+    """The inverse of `_flat`; every leaf must be an array of the template's shape and dtype."""
+    paths, structure = jax.tree_util.tree_flatten_with_path(template)
+    leaves = []
+    for path, want in paths:
+        got = flat.get(_name(path))
+        if not isinstance(got, jax.Array | np.ndarray | np.generic) or got.shape != want.shape or got.dtype != want.dtype:
+            raise Damaged(f"{_name(path)} is {getattr(got, 'shape', type(got).__name__)}, wanted {want.shape} {want.dtype}")
+        leaves.append(got)
+    return jax.tree_util.tree_unflatten(structure, leaves)

@@ -1,0 +1,124 @@
+"""What a run writes while it trains: a progress bar, `metrics.jsonl`, TensorBoard events; on process 0 only."""
+
+import json
+import math
+import os
+import pathlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+import tqdm
+
+
+class NonFinite(RuntimeError):
+    """The loss became NaN or infinite."""
+
+
+class Logger:
+    """Collects each step's metrics on the device and writes their means every `every` steps, so that no step waits for the host."""
+
+    def __init__(self, workdir: str | os.PathLike[str], start: int, total: int, every: int, quiet: bool = False):
+        self.root = pathlib.Path(workdir)
+        self.every = max(every, 1)
+        self._pending: list[tuple[int, Mapping[str, jax.Array], np.ndarray]] = []
+        self._since = time.perf_counter()
+        self._writes = jax.process_index() == 0
+        self.seconds = 0.0
+        self.examples = 0
+        if self._writes:
+            from tensorboardX import SummaryWriter
+
+            self._lines = _reopened(self.root / "metrics.jsonl", start)
+            self._events = SummaryWriter(str(self.root / "events"), purge_step=start or None)
+        self._bar = tqdm.tqdm(total=total, initial=start, unit="step", disable=quiet or not self._writes, dynamic_ncols=True, smoothing=0.1)
+
+    def __enter__(self) -> "Logger":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+        if self._writes:
+            self._lines.close()
+            self._events.close()
+
+    def say(self, text: str) -> None:
+        """One line on the screen that does not break the progress bar."""
+        if self._writes and not self._bar.disable:
+            self._bar.write(text)
+
+    def resume_clock(self) -> None:
+        """Begin a stretch of training: what came before (compilation, evaluation) is not step time."""
+        self._since = time.perf_counter()
+
+    def step(self, step: int, metrics: Mapping[str, jax.Array], index: np.ndarray) -> bool:
+        """Take in one step's metrics (still on the device); True when `flush` is due."""
+        self._pending.append((step, metrics, index))
+        self._bar.update()
+        return len(self._pending) >= self.every
+
+    def flush(self, last_good: Any = None) -> None:
+        """Fetch and write the pending metrics.
+
+        Args:
+          last_good: step of the last checkpoint, for the message.
+
+        Raises:
+          NonFinite: naming the step, the indices of its batch and the last checkpoint.
+        """
+        if not self._pending:
+            return
+        fetched = [{k: float(v) for k, v in m.items()} for m in jax.device_get([m for _, m, _ in self._pending])]
+        took = time.perf_counter() - self._since
+        for (step, _, index), metrics in zip(self._pending, fetched, strict=True):
+            if not math.isfinite(metrics["loss"]):
+                raise NonFinite(_nonfinite(step, metrics["loss"], index, last_good))
+        examples = sum(np.size(index) for *_, index in self._pending) * jax.process_count()
+        self.seconds += took
+        self.examples += examples
+        means = {k: float(np.mean([m[k] for m in fetched])) for k in fetched[-1]}
+        speed = {"examples_per_second": examples / max(took, 1e-9), "step_seconds": took / len(fetched)}
+        self._bar.set_postfix(loss=f"{means['loss']:.3f}", ex_s=f"{speed['examples_per_second']:.0f}")
+        step = self._pending[-1][0]
+        self._pending.clear()
+        self.write(step, "train", means | speed)
+        self.resume_clock()
+
+    def write(self, step: int, split: str, metrics: Mapping[str, float]) -> None:
+        """One row of `metrics.jsonl` and the same as TensorBoard scalars. Raises OSError naming the file."""
+        if not self._writes:
+            return
+        scalars = {k: v for k, v in metrics.items() if isinstance(v, int | float)}
+        self._lines.write(json.dumps({"step": step, "split": split} | scalars) + "\n")
+        self._lines.flush()
+        for name, value in scalars.items():
+            self._events.add_scalar(f"{split}/{name}", value, step)
+
+
+def read(workdir: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """The rows of a run's `metrics.jsonl`, oldest first; an unfinished last line is left out."""
+    path = pathlib.Path(workdir) / "metrics.jsonl"
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def _reopened(path: pathlib.Path, start: int) -> Any:
+    """The file, without the rows that the resumed run will write again."""
+    kept = [row for row in read(path.parent) if row["step"] <= start] if start else []
+    beside = path.with_suffix(".tmp")
+    beside.write_text("".join(json.dumps(row) + "\n" for row in kept))
+    os.replace(beside, path)
+    return path.open("a")
+
+
+def _nonfinite(step: int, loss: float, index: np.ndarray, last_good: Any) -> str:
+    where = f"the last checkpoint is that of step {last_good}" if last_good is not None else "there is no checkpoint yet"
+    shown = np.asarray(index).tolist()
+    return f"the loss is {loss} at step {step}; batch indices {shown}; {where}. Lower optim.lr, or set optim.clip, and look at these examples"

@@ -1,0 +1,79 @@
+"""Where arrays live: the mesh `data x fsdp`, shardings by shape, batches across processes."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+AXES = ("data", "fsdp")
+
+
+def make_mesh(data: int = -1, fsdp: int = 1, devices: Sequence[Any] | None = None) -> Mesh:
+    """A mesh `data x fsdp`; ``data=-1`` takes what is left.
+
+    Raises:
+      ValueError: sizes whose product is not the number of devices.
+    """
+    devices = jax.devices() if devices is None else list(devices)
+    size = len(devices) // max(fsdp, 1) if data == -1 else data
+    if size < 1 or fsdp < 1 or size * fsdp != len(devices):
+        raise ValueError(f"mesh data={data} x fsdp={fsdp} does not fit {len(devices)} devices")
+    return jax.make_mesh((size, fsdp), AXES, axis_types=(AxisType.Auto,) * 2, devices=devices)
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """Every device holds the whole array."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def by_batch(mesh: Mesh) -> NamedSharding:
+    """The leading axis is cut across all devices."""
+    return NamedSharding(mesh, PartitionSpec(AXES))
+
+
+def shardings(tree: Any, mesh: Mesh, rules: Sequence[tuple[str, tuple[str | None, ...]]] = (), min_size: int = 1024) -> Any:
+    """The sharding of every leaf of any pytree (parameters, optimizer state).
+
+    By shape: an array of `min_size` elements or more is cut along its largest axis that `fsdp` divides, the last of equals; smaller ones are
+    replicated. ``(regex, spec)`` rules override for leaves whose path (or, in an optimizer state, whose parameter's path) matches fully:
+    ``("head/kernel", (None, "fsdp"))``.
+    """
+    matchers = [(re.compile(regex), spec) for regex, spec in rules]
+
+    def choose(path: tuple[Any, ...], leaf: Any) -> NamedSharding:
+        keys = [str(k.key) for k in path if isinstance(k, jax.tree_util.DictKey)]
+        suffixes = ["/".join(keys[i:]) for i in range(len(keys))]
+        for matcher, spec in matchers:
+            if len(spec) == len(leaf.shape) and any(matcher.fullmatch(s) for s in suffixes):
+                return NamedSharding(mesh, PartitionSpec(*spec))
+        return NamedSharding(mesh, _by_shape(leaf.shape, mesh.shape["fsdp"], min_size))
+
+    return jax.tree_util.tree_map_with_path(choose, tree)
+
+
+def _by_shape(shape: tuple[int, ...], fsdp: int, min_size: int) -> PartitionSpec:
+    axes = [i for i, n in enumerate(shape) if n % fsdp == 0 and n >= fsdp]
+    if fsdp == 1 or int(np.prod(shape)) < min_size or not axes:
+        return PartitionSpec()
+    best = max(axes, key=lambda i: (shape[i], i))
+    return PartitionSpec(*("fsdp" if i == best else None for i in range(len(shape))))
+
+
+def put(tree: Any, where: Any) -> Any:
+    """Place host arrays, the same on every process, as global arrays with the shardings `where`."""
+    return jax.tree.map(lambda x, s: jax.make_array_from_callback(np.shape(x), s, lambda index: np.asarray(x)[index]), tree, where)
+
+
+def put_batch(batch: Mapping[str, Any], mesh: Mesh) -> dict[str, Any]:
+    """This process's block of a batch -> the global batch, cut across all devices along its leading axis.
+
+    Raises:
+      ValueError: a batch that the devices do not divide.
+    """
+    local, n = next(iter(jax.tree.leaves(dict(batch)))).shape[0], mesh.size // jax.process_count()
+    if local % n:
+        raise ValueError(f"{local} examples per process do not divide among its {n} devices; choose a batch size that does")
+    return jax.tree.map(lambda x: jax.make_array_from_process_local_data(by_batch(mesh), x), dict(batch))

@@ -1,0 +1,36 @@
+"""The training state: one pytree of arrays, from which the next step follows."""
+
+import dataclasses
+from typing import Any
+
+import jax
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class State:
+    """Everything that a step reads and writes.
+
+    Attributes:
+      step: int32 scalar, steps done; phase, learning rate, batch and random keys follow from it.
+      seed: uint32 scalar, root of the random keys.
+      lr: float32 scalar, the peak learning rate.
+      params: ``{"backbone", "head"[, "objective"]}``, all of them, frozen ones too.
+      stats: batch statistics, ``{"backbone": {stage: ...}}``.
+      opt_state: of the leaves that the current phase trains.
+      ema: moving average of the leaves that some phase trains; ``{}`` when off.
+      objective: the objective's own state.
+    """
+
+    step: jax.Array
+    seed: jax.Array
+    lr: jax.Array
+    params: dict[str, Any]
+    stats: dict[str, Any]
+    opt_state: Any
+    ema: dict[str, Any]
+    objective: Any
+
+    def replace(self, **changes: Any) -> "State":
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
