@@ -149,9 +149,7 @@ def describe(params: Mapping[str, Any], groups: Mapping[str, Any] | None = None,
         stages.setdefault("/".join(path.split("/")[: 2 if path.startswith("backbone/") else 1]), []).append(path)
     for stage, paths in stages.items():
         if leaves:
-            rows += [
-                (p, str(tuple(flat[p].shape)), str(flat[p].dtype), *_group(names[p]), f"{nbytes({'x': flat[p]}):,}") for p in paths
-            ]
+            rows += [(p, str(tuple(flat[p].shape)), str(flat[p].dtype), *_group(names[p]), f"{nbytes({'x': flat[p]}):,}") for p in paths]
         of_stage = {str(i): flat[p] for i, p in enumerate(paths)}
         kinds = sorted({_group(names[p]) for p in paths})
         rows.append(

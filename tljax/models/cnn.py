@@ -36,7 +36,6 @@ def cnn(
     """Stages ``stem, stage1, ...``, one convolution each; every stage after the stem halves the resolution."""
     names = ["stem", *(f"stage{i}" for i in range(1, len(widths)))]
     layout = tuple(
-        (name, ConvStage, (width, 1 if name == "stem" else 2, dropout, jnp.dtype(dtype)))
-        for width, name in zip(widths, names, strict=True)
+        (name, ConvStage, (width, 1 if name == "stem" else 2, dropout, jnp.dtype(dtype))) for width, name in zip(widths, names, strict=True)
     )
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

@@ -106,7 +106,13 @@ def certify(prog: program.Program, plan: Plan, state: State) -> Certificate:
 
 
 def compare(
-    certificate: Certificate, model: Any, objective: Objective, plan: Plan, state: State, micro: Mapping[str, Any], full: program.Program | None = None
+    certificate: Certificate,
+    model: Any,
+    objective: Objective,
+    plan: Plan,
+    state: State,
+    micro: Mapping[str, Any],
+    full: program.Program | None = None,
 ) -> Certificate:
     """Add the FLOPs of the trained suffix, computed through model slices and not through the step, and of the full step.
 

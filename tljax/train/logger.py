@@ -121,4 +121,6 @@ def _reopened(path: pathlib.Path, start: int) -> Any:
 def _nonfinite(step: int, loss: float, index: np.ndarray, last_good: Any) -> str:
     where = f"the last checkpoint is that of step {last_good}" if last_good is not None else "there is no checkpoint yet"
     shown = np.asarray(index).tolist()
-    return f"the loss is {loss} at step {step}; batch indices {shown}; {where}. Lower optim.lr, or set optim.clip, and look at these examples"
+    return (
+        f"the loss is {loss} at step {step}; batch indices {shown}; {where}. Lower optim.lr, or set optim.clip, and look at these examples"
+    )

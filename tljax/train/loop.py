@@ -64,8 +64,8 @@ def fit(
                 state, metrics = program.run(state, put(batch))
                 step += 1
                 stop = asked_to_stop(step)
-                eval_due = step == total or bool(eval_every) and step % eval_every == 0
-                save_due = step == total or stop or bool(save_every) and step % save_every == 0
+                eval_due = step == total or (eval_every > 0 and step % eval_every == 0)
+                save_due = step == total or stop or (save_every > 0 and step % save_every == 0)
                 if log.step(step, metrics, batch["index"]) or eval_due or save_due:
                     log.flush(last_good=max(checkpoints.steps(), default=None))
                 if eval_due:

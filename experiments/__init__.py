@@ -1,0 +1,1 @@
+"""One absl program per job, run as ``python -m experiments.finetune --config=... --workdir=...``."""

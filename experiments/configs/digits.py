@@ -1,0 +1,40 @@
+"""The embedded default: from clean handwritten digits to inverted, noisy ones, 5 labels a class.
+
+The images are scikit-learn's 8x8 digits. The source model learns 800 of them as they are; the target is the other 997, shifted.
+"""
+
+from experiments.config import Compare, Config, Data, Train
+from tljax.train.optimizer import Optim
+
+TARGETS = {"invert": {"invert": True, "noise": 0.25}, "rotate": {"rotate": 90.0}}
+
+
+def get_config(target: str = "invert") -> Config:
+    """The recipe.
+
+    Args:
+      target: ``source`` (the source model), ``invert`` (inverted with noise of sigma 0.25: transfer helps) or ``rotate`` (by 90 degrees: it
+        does not).
+    """
+    if target == "source":
+        return Config(
+            task="digits, clean",
+            model="mlp(widths=(128, 128))",
+            normalise="none",
+            strategy="scratch",
+            data=Data(source="digits", parts=(800, 997), part=0, val_share=0.15, test_size=0.15, batch_size=64),
+            optim=Optim(name="adamw", lr=3e-3),
+            train=Train(steps=400, eval_every=50),
+        )
+    if target not in TARGETS:
+        raise ValueError(f"digits.py:{target}: source, {' or '.join(TARGETS)}")
+    return Config(
+        task=f"digits, {target}",
+        new_head="always",
+        data=Data(
+            source="digits", parts=(800, 997), part=1, per_class=5, val_per_class=10, test_size=500, batch_size=50, **TARGETS[target]
+        ),
+        optim=Optim(name="adamw", lr=3e-3),
+        train=Train(steps=100, eval_every=10),
+        compare=Compare(strategies=("scratch", "probe", "full"), rates=(1e-3, 3e-3, 1e-2), seeds=(0, 1, 2)),
+    )

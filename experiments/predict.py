@@ -1,0 +1,63 @@
+"""Classify images: a file or a folder in, class names and probabilities out.
+
+python -m experiments.predict --weights=runs/one/model --input=photo.jpg
+python -m experiments.predict --weights=runs/one/model --input=photos/ --out=predictions.jsonl
+"""
+
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import scipy.special
+from absl import flags
+
+from experiments import start
+from tljax import data, weights
+from tljax.evaluate import predict
+from tljax.report import table
+
+WEIGHTS = flags.DEFINE_string("weights", None, "Weight file or folder.")
+INPUT = flags.DEFINE_string("input", None, "An image, or a folder of images (searched to any depth).")
+OUT = flags.DEFINE_string("out", "", "A .jsonl file to write instead of the table.")
+TOP = flags.DEFINE_integer("top", 3, "Classes shown per image.", lower_bound=1)
+ON_ERROR = flags.DEFINE_enum("on_error", "raise", ["raise", "skip"], "What to do with a file that does not decode.")
+BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "Images per batch.", lower_bound=1)
+
+
+def run(path: str, images: str, top: int = 3, on_error: str = "raise", batch_size: int = 256) -> Iterator[dict[str, Any]]:
+    """``{"file", "predictions": [{"class", "probability"}, ...]}`` per image, the likeliest classes first.
+
+    Raises:
+      ValueError, FileNotFoundError: weights or images that cannot be read.
+    """
+    opened = weights.open(path)
+    names = opened.config.labels or tuple(map(str, range(opened.config.num_classes)))
+    source = data.create(f"unlabelled({images!r}, on_error={on_error!r})")
+    logits = predict.pretrained(opened, source, batch_size, title="predicting")
+    for i, p in enumerate(scipy.special.softmax(logits.astype(np.float64), axis=-1)):
+        best = np.argsort(-p)[:top]
+        yield {"file": data.name_of(source, i), "predictions": [{"class": names[c], "probability": round(float(p[c]), 6)} for c in best]}
+
+
+def main() -> None:
+    """Run what the flags say."""
+    rows = list(run(WEIGHTS.value, INPUT.value, TOP.value, ON_ERROR.value, BATCH_SIZE.value))
+    if OUT.value:
+        beside = pathlib.Path(OUT.value + ".tmp")
+        beside.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+        os.replace(beside, OUT.value)
+        print(f"{OUT.value}: {len(rows)} images")
+        return
+    shown = [
+        {"file": row["file"], **{f"{i + 1}.": f"{p['class']} {p['probability']:.3f}" for i, p in enumerate(row["predictions"])}}
+        for row in rows
+    ]
+    print(table.text(shown, list(shown[0])))
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["weights", "input"])
+    start.run(main)

@@ -1,0 +1,59 @@
+"""Develop a source model from scratch, and say whether it learned anything.
+
+  python -m experiments.pretrain --config=experiments/configs/digits.py:source --workdir=runs/source
+
+The folder can be given to any program as ``--config.weights`` afterwards.
+"""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments import finetune, start, task, workdir
+from experiments.config import Config
+from tljax import weights
+from tljax.evaluate import measure
+
+
+def run(config: Config, root: str | pathlib.Path, quiet: bool = False) -> dict[str, Any]:
+    """Train as `finetune.run` does, from scratch; adds ``majority`` to the result and puts the weights into `root` itself.
+
+    Raises:
+      ValueError: a config with weights or another strategy than ``scratch``, and as `finetune.run`.
+    """
+    if config.weights or config.strategy != "scratch":
+        raise ValueError(f"pretrain starts from nothing: config.weights={config.weights!r} must be empty, config.strategy scratch")
+    result = finetune.run(config, root, quiet)
+    if "majority" not in result and jax.process_index() == 0:
+        folder, splits = pathlib.Path(root), task.make_splits(config)
+        common = int(np.bincount(np.asarray(splits["train"].labels)).argmax())
+        hits = np.asarray(splits[config.measure].labels) == common
+        result["majority"] = float(hits.mean())
+        opened = weights.open(folder / "model")
+        weights.save(folder, opened.variables, dataclasses.replace(opened.config, source=config.task))
+        workdir.write_json(folder / "result.json", result)
+    return result
+
+
+def verdict(result: dict[str, Any]) -> str:
+    """One sentence: does the model beat always answering the training set's most frequent class, by more than chance?"""
+    n = int(result["measured_on"].split("(")[1].split()[0])
+    accuracy, majority = result["metrics"]["accuracy"], result["majority"]
+    margin = 2 * measure.standard_error(accuracy, n)
+    clear = "beats" if accuracy - margin > majority else "does not clearly beat"
+    return f"the model {clear} the majority model: {accuracy:.4f} +- {margin:.4f} (2 standard errors) against {majority:.4f}, {result['measured_on']}"
+
+
+def main(config: Config, root: str) -> None:
+    """Run what the flags say."""
+    result = run(config, root)
+    if jax.process_index() == 0:
+        print(finetune.show(result))
+        print(verdict(result))
+
+
+if __name__ == "__main__":
+    start.recipe(main)

@@ -1,0 +1,83 @@
+"""A run's folder: whose it is, with what it was made, and small files written whole."""
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import sys
+from typing import Any
+
+import jax
+
+from experiments.config import Config
+from tljax import __version__, trees
+
+MAY_DIFFER = frozenset({
+    "data/workers", "data/eval_batch_size", "train/data", "train/fsdp", "train/log_every", "train/save_every", "train/keep",
+    "train/certificate", "train/compilation_cache",
+})  # fmt: skip
+
+
+def claim(config: Config, workdir: str | os.PathLike[str]) -> pathlib.Path:
+    """Make the folder, or check that it belongs to this config; write `config.json`.
+
+    Raises:
+      ValueError: the folder holds a run of another config; every field that differs is named.
+    """
+    root = pathlib.Path(workdir)
+    root.mkdir(parents=True, exist_ok=True)
+    path, now = root / "config.json", json.loads(json.dumps(dataclasses.asdict(config)))
+    if path.exists():
+        was, fields = _fields(_json(path).get("config", {})), _fields(now)
+        changed = [k for k in sorted(was.keys() | fields.keys()) if was.get(k) != fields.get(k) and not _may_differ(k)]
+        if changed:
+            lines = "; ".join(f"config.{k.replace('/', '.')} was {was.get(k)!r}, now {fields.get(k)!r}" for k in changed)
+            raise ValueError(f"{root} holds a run of another config: {lines}. Go on with the old values, or take another workdir")
+    if jax.process_index() == 0:
+        write_json(path, {"config": now} | _made_with())
+    return root
+
+
+def write_json(path: pathlib.Path, value: Any) -> None:
+    """Write beside, then rename: the file is whole or absent. Raises OSError naming the file."""
+    beside = path.with_name(path.name + ".tmp")
+    beside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+
+
+def finished(root: pathlib.Path) -> dict[str, Any] | None:
+    """The run's `result.json`, or None while it is not done."""
+    return _json(root / "result.json") if (root / "result.json").exists() else None
+
+
+def _json(path: pathlib.Path) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return value
+    except (json.JSONDecodeError, UnicodeDecodeError) as e:
+        raise ValueError(f"{path} is damaged ({e}); delete the workdir to start again") from None
+
+
+def _fields(config: dict[str, Any]) -> dict[str, Any]:
+    return trees.flatten(config)
+
+
+def _may_differ(field: str) -> bool:
+    return field in MAY_DIFFER or field.startswith("compare/")
+
+
+def _made_with() -> dict[str, Any]:
+    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+    devices = jax.devices()
+    return {
+        "command": " ".join(sys.argv),
+        "versions": {"tljax": __version__, "python": platform.python_version()} | {p: importlib.metadata.version(p) for p in packages},
+        "device": {
+            "kind": devices[0].device_kind,
+            "platform": devices[0].platform,
+            "count": len(devices),
+            "processes": jax.process_count(),
+        },
+    }

@@ -1,0 +1,180 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tljax import data
+
+
+def source_of(counts, seed=0):
+    """`counts[c]` examples of class c in random order; x tells the place."""
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    return data.from_arrays(np.arange(len(labels), dtype=np.float32)[:, None], labels, [f"class{c}" for c in range(len(counts))])
+
+
+def places(source):
+    return [int(source[i]["x"][0]) for i in range(len(source))]
+
+
+COUNTS = st.lists(st.integers(3, 30), min_size=1, max_size=6)
+SEEDS = st.integers(0, 2**40)
+
+
+def test_a_view_holds_what_it_names():
+    source = source_of([4, 5])
+    view = data.take(source, [8, 0, 3])
+    assert places(view) == [8, 0, 3] and view.labels.tolist() == source.labels[[8, 0, 3]].tolist()
+    assert view[1]["label"] == source.labels[0] and data.name_of(view, 0) == "arrays, example 8"
+    nested = data.take(view, [2, 2])
+    assert places(nested) == [3, 3] and data.name_of(nested, 0) == "arrays, example 3"
+    with pytest.raises(IndexError):
+        view[3]
+    with pytest.raises(ValueError, match="9 examples"):
+        data.take(source, [9])
+
+
+@given(COUNTS, SEEDS)
+@settings(max_examples=30, deadline=None)
+def test_k_per_class_is_balanced_deterministic_and_nested(counts, seed):
+    source = source_of(counts)
+    small, large = data.k_per_class(source, 1, seed), data.k_per_class(source, 3, seed)
+    assert (data.class_counts(small) == 1).all() and (data.class_counts(large) == 3).all()
+    assert set(places(small)) <= set(places(large)) and len(set(places(large))) == 3 * len(counts)
+    assert places(large) == places(data.k_per_class(source, 3, seed)) == sorted(places(large))
+
+
+def test_seeds_draw_differently():
+    source = source_of([20, 20])
+    assert len({tuple(places(data.k_per_class(source, 5, seed))) for seed in range(20)}) == 20
+
+
+def test_k_larger_than_a_class_names_it():
+    with pytest.raises(ValueError, match="ask for 5, but class 'class1' has 4 examples"):
+        data.k_per_class(source_of([9, 4]), 5, 0)
+    with pytest.raises(ValueError, match="k must be at least 1"):
+        data.k_per_class(source_of([9]), 0, 0)
+    absent = data.from_arrays(np.zeros((2, 1), np.float32), np.zeros(2, int), ["here", "absent"])
+    with pytest.raises(ValueError, match="class 'absent' has 0"):
+        data.k_per_class(absent, 1, 0)
+
+
+@given(COUNTS, SEEDS, st.floats(0.01, 1))
+@settings(max_examples=60, deadline=None)
+def test_a_fraction_keeps_the_proportions(counts, seed, f):
+    source = source_of(counts)
+    part = data.fraction(source, f, seed)
+    assert len(part) == round(f * len(source))
+    assert np.abs(data.class_counts(part) - f * np.array(counts)).max() <= 2
+    assert set(places(data.fraction(source, f / 2, seed))) <= set(places(part))
+
+
+def test_small_classes_are_spread_over_the_parts():
+    source = source_of([100] + [1] * 50)
+    fifth, rest = data.split(source, [0.2, None], seed=0)
+    assert abs(data.class_counts(fifth)[0] - 20) <= 2 and abs(data.class_counts(rest)[0] - 80) <= 2
+
+
+@given(COUNTS, SEEDS, st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_parts_are_disjoint_and_complete(counts, seed, stratified):
+    source = source_of(counts)
+    parts = data.split(source, [0.3, 2, None], seed, stratified=stratified)
+    everything = sorted(place for p in parts for place in places(p))
+    assert everything == list(range(len(source))) and len(parts[1]) == 2
+    again = data.split(source, [0.3, 2, None], seed, stratified=stratified)
+    assert [places(p) for p in parts] == [places(p) for p in again]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 10])
+def test_fractions_that_make_one_lose_nothing(n):
+    for sizes in ([0.5, 0.5], [0.5, None], [0.1, 0.2, 0.7], [1 / 3, 1 / 3, 1 / 3], [1.0], [None]):
+        assert sum(map(len, data.split(source_of([n]), sizes, seed=0))) == n
+
+
+def test_sizes_per_class():
+    parts = data.split(source_of([9, 5]), [2, None, 1], seed=3, per_class=True)
+    assert [data.class_counts(p).tolist() for p in parts] == [[2, 2], [6, 2], [1, 1]]
+    with pytest.raises(ValueError, match="ask for 6, but class 'class1' has 5"):
+        data.split(source_of([9, 5]), [4, 2], seed=3, per_class=True)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "more", "says"),
+    [
+        ([-1], {}, "-1 is none of"),
+        ([0.0], {}, "0.0 is none of"),
+        ([1.5], {}, "1.5 is none of"),
+        ([True], {}, "True is none of"),
+        ([0.5], {"per_class": True}, "0.5 is none of"),
+        ([None, None], {}, "only one part"),
+        ([0.6, 0.6], {}, "ask for 17, but the source has 14"),
+        ([15], {}, "ask for 15, but the source has 14"),
+    ],
+)
+def test_wrong_sizes_are_named(sizes, more, says):
+    with pytest.raises(ValueError, match=says):
+        data.split(source_of([9, 5]), sizes, seed=0, **more)
+
+
+def test_regression_splits_unless_stratified():
+    source = data.from_arrays(np.zeros((6, 1), np.float32), np.linspace(0, 1, 6))
+    assert [len(p) for p in data.split(source, [2, None], 0, stratified=False)] == [2, 4]
+    with pytest.raises(ValueError, match="one class per example"):
+        data.split(source, [2, None], 0)
+
+
+@given(st.lists(st.integers(20, 40), min_size=1, max_size=4), SEEDS, st.integers(1, 3), st.integers(0, 3))
+@settings(max_examples=40, deadline=None)
+def test_few_shot_parts_are_disjoint_and_the_test_part_is_fixed(counts, seed, train, val):
+    source = source_of(counts)
+    parts = data.few_shot(source, train, val, seed)
+    drawn = [places(parts[name]) for name in ("train", "val", "test")]
+    assert len(set().union(*drawn)) == sum(map(len, drawn))
+    assert (data.class_counts(parts["train"]) == train).all() and (data.class_counts(parts["val"]) == val).all()
+    assert len(parts["test"]) == round(0.5 * len(source))
+    other = data.few_shot(source, train + 1, val, seed)
+    assert places(other["test"]) == drawn[2] and places(other["val"]) == drawn[1] and set(drawn[0]) <= set(places(other["train"]))
+    assert places(data.few_shot(source, train, val, seed + 1)["test"]) == drawn[2]
+
+
+def test_few_shot_takes_a_test_size_and_a_test_seed():
+    source = source_of([40, 40])
+    parts = data.few_shot(source, 2, 2, seed=0, test_size=30)
+    assert data.class_counts(parts["test"]).tolist() == [15, 15]
+    for name in ("train", "val"):
+        assert len({tuple(places(data.few_shot(source, 2, 2, seed, test_size=30)[name])) for seed in range(10)}) == 10
+    assert places(data.few_shot(source, 2, 2, seed=0, test_seed=1, test_size=30)["test"]) != places(parts["test"])
+    with pytest.raises(ValueError, match=r"class 'class.' has 25 examples"):
+        data.few_shot(source, 20, 10, seed=0, test_size=30)
+
+
+def test_only_classes_relabels_in_the_order_given():
+    source = source_of([3, 4, 5])
+    part = data.only_classes(source, ["class2", 0])
+    assert part.classes == ("class2", "class0") and data.class_counts(part).tolist() == [5, 3]
+    assert all(part[i]["label"] == {2: 0, 0: 1}[int(source.labels[p])] for i, p in enumerate(places(part)))
+    assert places(part) == sorted(places(part))
+
+
+def test_digits_may_be_names_or_ids():
+    digits = data.create("digits")
+    assert data.only_classes(digits, ["3", 4]).classes == ("3", "4")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        (["class9"], "no class is 'class9'; there are 2, such as class"),
+        ([2], "no class is 2"),
+        ([], "at least one"),
+        (["class0", 0], "each once"),
+    ],
+)
+def test_unknown_or_double_classes_are_named(wanted, says):
+    with pytest.raises(ValueError, match=says):
+        data.only_classes(source_of([3, 4]), wanted)
+
+
+def test_a_subset_of_a_subset_of_one_class():
+    source = data.only_classes(source_of([6]), [0])
+    assert len(data.k_per_class(data.fraction(source, 0.5, 0), 2, 0)) == 2

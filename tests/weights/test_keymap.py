@@ -1,0 +1,64 @@
+"""Every key table covers its models, reads backwards, and its transforms come in pairs."""
+
+import numpy as np
+import pytest
+
+from tljax import models, trees
+from tljax.weights.keymap import CONV, IDENTITY, LINEAR, file_name, keymaps, translate
+from tljax.weights.keymaps.cifar_resnet import DEPTHS
+
+CIFAR = keymaps["cifar_resnet"]()
+
+
+@pytest.mark.parametrize("family", list(keymaps))
+def test_every_path_has_a_name_that_leads_back(family):
+    keymap = keymaps[family]()
+    wanted = trees.flatten(models.shapes(models.create("resnet32_cifar", num_classes=10)))
+    names = {path: file_name(keymap, path) for path in wanted}
+    assert None not in names.values() and len(set(names.values())) == len(wanted)
+    translated = translate(keymap, names.values())
+    assert not translated.unknown and not translated.ignored
+    assert {path: name for name, (path, _) in translated.known.items()} == names
+
+
+def test_a_path_outside_the_table_has_no_name():
+    assert file_name(CIFAR, "params/backbone/stage4/block0/conv1/kernel") is None
+    assert file_name(CIFAR, "params/backbone/stage1/block0/conv3/kernel") is None
+    assert file_name(keymaps["own"](), "elsewhere/x") is None
+
+
+@pytest.mark.parametrize("transform", [CONV, LINEAR, IDENTITY])
+def test_transforms_come_in_pairs(transform):
+    a = np.random.default_rng(0).normal(size=(2, 3, 4, 5)[: transform.ndim])
+    np.testing.assert_array_equal(transform.backward(transform.forward(a)), a)
+    np.testing.assert_array_equal(transform.forward(transform.backward(a)), a)
+
+
+def test_conv_puts_each_axis_where_it_belongs():
+    assert CONV.forward(np.zeros((16, 3, 5, 7))).shape == (5, 7, 3, 16)
+    assert LINEAR.forward(np.zeros((10, 64))).shape == (64, 10)
+
+
+def file_shapes(depth: int, num_classes: int = 10, in_channels: int = 3) -> dict[str, tuple[int, ...]]:
+    blocks = {f"layer{s}.{i}.bn1.bias": (8 << s,) for s in (1, 2, 3) for i in range((depth - 2) // 6)}
+    return blocks | {"conv1.weight": (16, in_channels, 3, 3), "linear.weight": (num_classes, 64), "linear.bias": (num_classes,)}
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_depth_classes_and_channels_follow_from_shapes(depth):
+    assert CIFAR.infer(file_shapes(depth)) == {"model": f"resnet{depth}_cifar", "num_classes": 10, "in_channels": 3}
+
+
+def test_other_classes_channels_width_and_no_head():
+    shapes = file_shapes(20, num_classes=7, in_channels=2) | {"conv1.weight": (8, 2, 3, 3)}
+    assert CIFAR.infer(shapes) == {"model": "resnet20_cifar(width=8)", "num_classes": 7, "in_channels": 2}
+    headless = {name: shape for name, shape in shapes.items() if not name.startswith("linear")}
+    assert CIFAR.infer(headless)["num_classes"] == 0
+
+
+def test_an_unknown_depth_is_described():
+    shapes = {name: shape for name, shape in file_shapes(20).items() if not name.startswith("layer2.2")}
+    with pytest.raises(ValueError, match=r"three stages have \[3, 2, 3\] blocks"):
+        CIFAR.infer(shapes)
+    with pytest.raises(ValueError, match=r"no 4-dimensional conv1.weight"):
+        CIFAR.infer({"conv1.weight": (3,)})

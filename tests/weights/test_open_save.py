@@ -1,0 +1,147 @@
+"""A model from a file alone; what was saved opens again; nothing half-written is left."""
+
+import dataclasses
+import errno
+import os
+
+import jax
+import numpy as np
+import pytest
+
+from tests.golden.drawn import draw
+from tljax import models, trees, weights
+from tljax.weights.config import to_json
+from tljax.weights.keymap import file_name, keymaps, translate
+
+CIFAR = keymaps["cifar_resnet"]()
+MODEL = "resnet20_cifar(width=4)"
+
+
+@pytest.fixture(scope="module")
+def published() -> dict[str, np.ndarray]:
+    """A narrow CIFAR ResNet-20's weights under the published names."""
+    arrays = {}
+    for path, leaf in trees.flatten(models.shapes(models.create(MODEL, num_classes=10))).items():
+        name = file_name(CIFAR, path)
+        shape = translate(CIFAR, [name]).known[name][1].backward(np.empty(leaf.shape)).shape
+        arrays[name] = draw(name, shape)
+    return arrays | {"bn1.num_batches_tracked": np.array(5)}
+
+
+def write(tmp_path, arrays, name="weights.npz"):
+    np.savez(tmp_path / name, **arrays)
+    return tmp_path / name
+
+
+def test_recognised_by_names_and_shapes_alone(published, tmp_path):
+    file = write(tmp_path, published)
+    opened = weights.open(file)
+    config = opened.config
+    assert (config.model, config.num_classes, config.in_channels, config.input_size) == (MODEL, 10, 3, (32, 32))
+    assert config.mean == (0.485, 0.456, 0.406) and config.labels[:2] == ("airplane", "automobile")
+    assert config.sha256 == weights.sha256(file)
+    assert "table of cifar_resnet" in str(opened.report) and opened.report.ignored.keys() == {"bn1.num_batches_tracked"}
+    np.testing.assert_array_equal(opened.variables["params"]["head"]["kernel"], published["linear.weight"].T)
+
+
+def test_the_config_beside_the_file_wins(published, tmp_path):
+    file = write(tmp_path, published)
+    config = weights.PretrainedConfig(model=MODEL, num_classes=10, input_size=(40, 40), mean=(0.5,), std=(0.25,), source="mine")
+    (tmp_path / "weights.npz.json").write_text(to_json(config))
+    opened = weights.open(file)
+    assert opened.config == dataclasses.replace(config, sha256=weights.sha256(file))
+    assert opened.report.config.endswith("weights.npz.json")
+    assert opened.model.input_spec["x"].shape == (40, 40, 3)
+
+
+def test_overrides_adapt_the_weights_and_the_config(published, tmp_path):
+    opened = weights.open(write(tmp_path, published), in_channels=1, num_classes=4, head="cosine", key=jax.random.key(1))
+    config = opened.config
+    assert (config.num_classes, config.in_channels, config.head, config.labels, config.channel_order) == (4, 1, "cosine", (), "L")
+    np.testing.assert_allclose(config.mean, np.mean([0.485, 0.456, 0.406]))
+    assert opened.variables["params"]["backbone"]["stem"]["conv"]["kernel"].shape == (3, 3, 1, 4)
+    with pytest.raises(ValueError, match="open does not take classes; what can be overridden: num_classes, head, in_channels"):
+        weights.open(tmp_path / "weights.npz", classes=3)
+
+
+def test_a_file_without_a_head(published, tmp_path):
+    file = write(tmp_path, {name: a for name, a in published.items() if "linear" not in name})
+    with pytest.raises(ValueError, match="it has no head: say num_classes"):
+        weights.open(file)
+    opened = weights.open(file, num_classes=6)
+    assert opened.config.num_classes == 6 and "the file has no head" in str(opened.report)
+
+
+def test_the_nearest_family_and_what_differs(published, tmp_path):
+    strange = write(tmp_path, published | {"layer1.0.shortcut.0.weight": np.zeros((4, 4, 1, 1))})
+    with pytest.raises(ValueError, match=r"nearest is cifar_resnet \(97 of 99 names fit\), but not its names: layer1.0.shortcut.0.weight"):
+        weights.open(strange)
+    shallow = write(tmp_path, {name: a for name, a in published.items() if not name.startswith("layer3.2")})
+    with pytest.raises(ValueError, match=r"nearest is cifar_resnet .* but its three stages have \[3, 3, 2\] blocks"):
+        weights.open(shallow)
+    with pytest.raises(ValueError, match=r"of no known family \(cifar_resnet, own\); no name fits any of them"):
+        weights.open(write(tmp_path, {"x": np.zeros(1)}))
+    with pytest.raises(ValueError, match=r"its config.json must lie beside the file"):
+        weights.open(write(tmp_path, {"params/head/kernel": np.zeros((1, 1))}))
+    missing = write(tmp_path, {name: a for name, a in published.items() if name != "layer3.2.bn2.bias"})
+    with pytest.raises(ValueError, match=r" - params/backbone/stage3/block2/bn2/bias \(layer3.2.bn2.bias\)"):
+        weights.open(missing)
+
+
+@pytest.fixture
+def saved(published, tmp_path):
+    opened = weights.open(write(tmp_path, published))
+    config = weights.save(tmp_path / "deep" / "folder", opened.variables, opened.config)
+    return opened, config, tmp_path / "deep" / "folder"
+
+
+def test_what_was_saved_opens_again(saved):
+    opened, config, folder = saved
+    again = weights.open(folder)
+    assert again.config == config and config.sha256 == weights.sha256(folder)
+    assert sorted(os.listdir(folder)) == ["config.json", "model.safetensors"]
+    jax.tree.map(np.testing.assert_array_equal, again.variables, opened.variables)
+    assert again.model == opened.model and again.report.family == "own"
+    variables, _ = weights.load(folder, opened.model, head="load")
+    jax.tree.map(np.testing.assert_array_equal, variables, opened.variables)
+
+
+def test_a_changed_file_is_refused_by_the_recorded_hash(saved):
+    _, config, folder = saved
+    data = bytearray((folder / "model.safetensors").read_bytes())
+    data[-2] ^= 1
+    (folder / "model.safetensors").write_bytes(data)
+    with pytest.raises(ValueError, match=f"model.safetensors: its sha256 is [0-9a-f]+, but {config.sha256} was recorded"):
+        weights.open(folder)
+
+
+def test_no_space_left_is_one_line_and_leaves_what_was_there(saved, monkeypatch):
+    opened, config, folder = saved
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = {f.name: f.read_bytes() for f in folder.iterdir()}
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"the weights could not be written .No space left on device.*folder") as error:
+        weights.save(folder, opened.variables, config)
+    assert error.value.errno == errno.ENOSPC and "\n" not in str(error.value)
+    assert {f.name: f.read_bytes() for f in folder.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_made(saved, tmp_path):
+    opened, config, _ = saved
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OSError, match="could not be written"):
+        weights.save(tmp_path / "file" / "folder", opened.variables, config)
+
+
+def test_nothing_that_would_not_load_is_saved(saved, tmp_path):
+    opened, config, _ = saved
+    bad = trees.flatten(opened.variables)
+    bad["params/head/bias"] = np.full(10, np.nan, np.float32)
+    with pytest.raises(ValueError, match="params/head/bias hold NaN"):
+        weights.save(tmp_path / "new", trees.unflatten(bad), config)
+    with pytest.raises(ValueError, match="no variables to save"):
+        weights.save(tmp_path / "new", {}, config)
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,60 @@
+"""The idx format in which MNIST and its relatives are published."""
+
+import gzip
+import math
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tljax.data.arrays import from_arrays
+from tljax.data.source import Source, sources
+
+_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+@sources.register
+def idx(images: str, labels: str, shape: Sequence[int] | None = None, classes: Sequence[str] | None = None) -> Source:
+    """Two idx files, plain or ``.gz``: `images` [N, H, W] uint8 (or [N, ...]) and `labels` [N].
+
+    Raises:
+      FileNotFoundError: a missing file. ValueError: a wrong magic number, a truncated file, files of different lengths.
+    """
+    return from_arrays(read_idx(images), read_idx(labels), classes, shape, where=f"{images} with {labels}")
+
+
+def read_idx(path: str | Path) -> np.ndarray:
+    """One idx file as an array in native byte order.
+
+    Format (Y. LeCun, C. Cortes, C. Burges, the MNIST page): two zero bytes, a type code, the number of dimensions, each dimension as a
+    big-endian uint32, then the values big-endian in C order.
+
+    Raises:
+      FileNotFoundError: no such file. ValueError: not idx, shorter or longer than its header says, or a damaged gzip.
+    """
+    raw = _bytes(Path(path))
+    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _DTYPES or not raw[3]:
+        raise ValueError(f"{path}: not an idx file (it starts with {raw[:4].hex() or 'nothing'})")
+    start = 4 + 4 * raw[3]
+    if len(raw) < start:
+        raise ValueError(f"{path}: truncated inside its header")
+    shape = tuple(int(n) for n in np.frombuffer(raw, ">u4", raw[3], 4))
+    dtype = np.dtype(_DTYPES[raw[2]])
+    wanted = start + math.prod(shape) * dtype.itemsize
+    if len(raw) != wanted:
+        what = "truncated" if len(raw) < wanted else "too long"
+        raise ValueError(f"{path}: {what}: {list(shape)} {dtype.name} takes {wanted} bytes, the file holds {len(raw)}")
+    return np.frombuffer(raw, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+
+
+def _bytes(path: Path) -> bytes:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    raw = path.read_bytes()
+    if raw[:2] != b"\x1f\x8b":
+        return raw
+    try:
+        return gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as e:
+        raise ValueError(f"{path}: truncated or damaged gzip file: {e}") from None

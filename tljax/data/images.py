@@ -1,0 +1,134 @@
+"""A source of image files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from tljax.data.source import Source, sources
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Image files with their labels; decoded when read."""
+
+    paths: tuple[str, ...]
+    labels: np.ndarray
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"x": read_image(self.paths[index]), "label": self.labels[index]}
+
+    def name(self, index: int) -> str:
+        """The file of an example."""
+        return self.paths[index]
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """An image file as uint8 [H, W, C], turned upright as its EXIF orientation says.
+
+    Grey images keep one channel; RGBA, palette, grey with alpha and CMYK become RGB (alpha is dropped); 16-bit grey is scaled to 0..255.
+
+    Raises:
+      FileNotFoundError: no such file. ValueError: it does not decode (truncated, damaged, no image), with its name.
+    """
+    try:
+        with Image.open(path) as image:
+            return _to_array(ImageOps.exif_transpose(image))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: there is no such file") from None
+    except Exception as e:  # damaged bytes make the decoders raise many kinds of error
+        raise ValueError(f"{path}: does not decode as an image: {e}") from None
+
+
+def _to_array(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I"):
+        deep = np.asarray(image).astype(np.int64)
+        if deep.min() < 0 or deep.max() > 65535:
+            raise ValueError(f"grey values from {deep.min()} to {deep.max()} are not 16-bit")
+        return ((deep * 255 + 32767) // 65535).astype(np.uint8)[..., None]
+    if image.mode == "F":
+        raise ValueError("floating-point images have no stated range")
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))[..., None]
+    if image.mode == "P":  # through RGBA, because Pillow warns about palettes with transparency
+        image = image.convert("RGBA")
+    return np.asarray(image.convert("RGB"))
+
+
+def is_image(path: Path) -> bool:
+    """Whether a path is an image file by its suffix, and not hidden."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def image_files(path: str | Path) -> list[Path]:
+    """The image files of a folder (not of its sub-folders), sorted by name, or the one file given.
+
+    Raises:
+      FileNotFoundError: no such file or folder. ValueError: a folder without images.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise FileNotFoundError(f"{path}: there is no such file or folder")
+    found = sorted(p for p in path.iterdir() if is_image(p))
+    if not found:
+        raise ValueError(f"{path}: holds no image ({', '.join(SUFFIXES)})")
+    return found
+
+
+def from_files(paths: Sequence[str | Path], labels: np.ndarray, classes: Sequence[str], on_error: str = "raise") -> Images:
+    """A source of image files.
+
+    Args:
+      paths: N files.
+      labels: int32 [N].
+      classes: class names in the order of their ids.
+      on_error: ``"raise"``: reading a file that does not decode is an error that names it. ``"skip"``: every file is decoded once now, and
+        those that fail are left out; their number and first names are printed.
+
+    Raises:
+      ValueError: another `on_error`; no file that decodes.
+    """
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error={on_error!r} must be 'raise' or 'skip'")
+    source = Images(tuple(str(p) for p in paths), np.asarray(labels, np.int32), tuple(classes))
+    return _without_undecodable(source) if on_error == "skip" else source
+
+
+def _without_undecodable(source: Images) -> Images:
+    bad: dict[int, str] = {}
+    for i, path in enumerate(tqdm(source.paths, desc="checking images", delay=1)):
+        try:
+            read_image(path)
+        except (ValueError, OSError) as e:
+            bad[i] = str(e)
+    if not bad:
+        return source
+    named = "; ".join(list(bad.values())[:5])
+    counted = f"{len(bad)} of {len(source)} images do not decode: {named}{' and others' if len(bad) > 5 else ''}"
+    if len(bad) == len(source):
+        raise ValueError(counted)
+    print(f"skipped: {counted}", flush=True)
+    kept = [i for i in range(len(source)) if i not in bad]
+    return Images(tuple(source.paths[i] for i in kept), source.labels[kept], source.classes)
+
+
+@sources.register
+def unlabelled(path: str, on_error: str = "raise") -> Source:
+    """The images of a folder, or one image file, for prediction: every label is -1 and there are no classes.
+
+    Errors as in `image_files` and `from_files`.
+    """
+    paths = image_files(path)
+    return from_files(paths, np.full(len(paths), -1), (), on_error)

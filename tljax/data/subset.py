@@ -1,0 +1,169 @@
+"""Views of a source: some of its examples, or some of its classes."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tljax.data.order import permutation
+from tljax.data.source import Source, class_ids, name_of
+
+
+@dataclass(frozen=True, eq=False)
+class Subset:
+    """The examples `indices` of `source`, in that order; build it with `take` or one of the functions below."""
+
+    source: Source
+    indices: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {**self.source[int(self.indices[index])], "label": self.labels[index]}
+
+    def name(self, index: int) -> str:
+        """Where an example comes from."""
+        return name_of(self.source, int(self.indices[index]))
+
+
+def take(source: Source, indices: Sequence[int] | np.ndarray) -> Subset:
+    """The examples `indices` (ints [n]) of a source, in that order. Raises ValueError for an index that it does not have."""
+    chosen = np.asarray(indices, np.int64).reshape(-1)
+    if chosen.size and (chosen.min() < 0 or chosen.max() >= len(source)):
+        raise ValueError(f"indices reach from {chosen.min()} to {chosen.max()}; the source has {len(source)} examples")
+    return Subset(source, chosen, np.asarray(source.labels)[chosen], tuple(source.classes))
+
+
+def k_per_class(source: Source, k: int, seed: int) -> Subset:
+    """`k` examples of every class, drawn by `seed`, in the source's order. With one seed, fewer are always among more.
+
+    Raises:
+      ValueError: k below 1; a class with fewer than k examples, by name and count.
+    """
+    if k < 1:
+        raise ValueError(f"k_per_class(k={k}): k must be at least 1")
+    return split(source, [k], seed, per_class=True)[0]
+
+
+def fraction(source: Source, f: float, seed: int) -> Subset:
+    """``round(f * N)`` examples, every class in proportion (a class much smaller than 1/f examples may get none), 0 < f <= 1.
+
+    With one seed, a smaller fraction is always part of a larger one. Raises ValueError for another f.
+    """
+    return split(source, [float(f)], seed)[0]
+
+
+def split(
+    source: Source, sizes: Sequence[int | float | None], seed: int, stratified: bool = True, per_class: bool = False
+) -> tuple[Subset, ...]:
+    """Disjoint parts of a source, drawn by `seed`, each in the source's order.
+
+    Args:
+      source: N examples.
+      sizes: one per part: an int counts examples, a float in (0, 1] is a fraction of N, None (once) takes what is left. What no part takes
+        is left out. Mind that 1 is one example and 1.0 is all.
+      seed: the draw is a pure function of it, of the labels and of N.
+      stratified: every class is in every part in proportion, up to rounding (needs one class per example).
+      per_class: sizes (ints or None) count examples of each class.
+
+    Raises:
+      ValueError: sizes that are no such numbers or exceed what there is; with `per_class` the class is named, with its count.
+    """
+    _check_sizes(sizes, per_class)
+    if not per_class:
+        order = _stratified_order(source, seed) if stratified else permutation(len(source), "split", seed)
+        parts = _cut(order, sizes, f"the source has {len(source)} examples")
+    else:
+        cut = [_cut(members, sizes, f"class {name!r} has {len(members)} examples") for name, members in _members(source, seed)]
+        parts = [np.concatenate([of_class[i] for of_class in cut]) if cut else np.zeros(0, np.int64) for i in range(len(sizes))]
+    return tuple(take(source, np.sort(part)) for part in parts)
+
+
+def few_shot(source: Source, train: int, val: int, seed: int, test_seed: int = 0, test_size: int | float = 0.5) -> dict[str, Subset]:
+    """``{"train", "val", "test"}``: disjoint parts for learning from few labels a class.
+
+    The test part is set aside first, by `test_seed` alone, so it is the same for every `seed`, `train` and `val`. Of the rest, `seed`
+    draws the validation part, then the training part: with one seed all `train` share the validation part, and fewer are among more.
+
+    Args:
+      source: N examples, one class each.
+      train: training examples of each class.
+      val: validation examples of each class (0: an empty part).
+      seed: draws train and val.
+      test_seed: draws test.
+      test_size: examples in the test part: an int, or a fraction of N as a float. Stratified.
+
+    Raises:
+      ValueError: a class with too few examples beside the test part, by name and count; sizes below 0.
+    """
+    test, pool = split(source, [test_size, None], test_seed)
+    held_out, drawn = split(pool, [val, train], seed, per_class=True)
+    return {"train": drawn, "val": held_out, "test": test}
+
+
+def only_classes(source: Source, names_or_ids: Sequence[str | int]) -> Subset:
+    """The examples of some classes, in the source's order, relabelled 0..n-1 in the order given; the names stay.
+
+    Raises:
+      ValueError: no class, an unknown one (with the nearest names), or one that is given twice.
+    """
+    ids = [_class_id(c, tuple(source.classes)) for c in names_or_ids]
+    if not ids or len(set(ids)) != len(ids):
+        raise ValueError(f"only_classes({list(names_or_ids)}): give at least one class, and each once")
+    new = np.full(len(source.classes), -1, np.int32)
+    new[ids] = np.arange(len(ids))
+    labels = new[class_ids(source)]
+    indices = np.flatnonzero(labels >= 0)
+    return Subset(source, indices, labels[indices], tuple(source.classes[i] for i in ids))
+
+
+def _class_id(name_or_id: str | int, classes: tuple[str, ...]) -> int:
+    if isinstance(name_or_id, str) and name_or_id in classes:
+        return classes.index(name_or_id)
+    if not isinstance(name_or_id, str) and 0 <= name_or_id < len(classes):
+        return int(name_or_id)
+    near = difflib.get_close_matches(str(name_or_id), classes, n=3) or classes[:20]
+    raise ValueError(f"no class is {name_or_id!r}; there are {len(classes)}, such as {', '.join(near)}")
+
+
+def _check_sizes(sizes: Sequence[int | float | None], per_class: bool) -> None:
+    if list(sizes).count(None) > 1:
+        raise ValueError(f"sizes {list(sizes)}: only one part can take the rest (None)")
+    for size in sizes:
+        whole = isinstance(size, int | np.integer) and not isinstance(size, bool) and size >= 0
+        part = isinstance(size, float) and 0 < size <= 1 and not per_class
+        if size is not None and not whole and not part:
+            kinds = "ints of at least 0 for each class" if per_class else "ints of at least 0, or fractions as floats in (0, 1]"
+            raise ValueError(f"sizes {list(sizes)}: {size!r} is none of: {kinds}, None for the rest")
+
+
+def _cut(order: np.ndarray, sizes: Sequence[int | float | None], have: str) -> list[np.ndarray]:
+    exact = [size * len(order) if isinstance(size, float) else int(size or 0) for size in sizes]
+    left = len(order) - sum(exact)
+    if left < -1e-6:
+        raise ValueError(f"sizes {list(sizes)} ask for {round(sum(exact))}, but {have}")
+    ends = np.round(np.cumsum([left if size is None else n for size, n in zip(sizes, exact, strict=True)])).astype(int)
+    return np.split(order, ends)[: len(sizes)]
+
+
+def _members(source: Source, seed: int) -> list[tuple[str, np.ndarray]]:
+    """For each class its name and its examples' indices in the order that `seed` draws."""
+    ids = class_ids(source)
+    found = [np.flatnonzero(ids == c) for c in range(len(source.classes))]
+    return [(name, of[permutation(len(of), "class", seed, c)]) for c, (name, of) in enumerate(zip(source.classes, found, strict=True))]
+
+
+def _stratified_order(source: Source, seed: int) -> np.ndarray:
+    """All indices in an order of which every stretch holds the classes in proportion.
+
+    Member r of a class of n stands at (r + u) / n. The offset u differs by class: at one common u, all classes of one member would meet.
+    """
+    members = [of for _, of in _members(source, seed)]
+    offsets = (permutation(len(members), "offset", seed) + 0.5) / max(1, len(members))
+    places = np.concatenate([(np.arange(len(of)) + u) / max(1, len(of)) for of, u in zip(members, offsets, strict=True)] or [[]])
+    return np.concatenate([*members, np.zeros(0, np.int64)])[np.argsort(places, kind="stable")]

@@ -1,0 +1,38 @@
+"""The metrics that fit a task's labels, and the one number that selection compares."""
+
+from typing import Any
+
+import numpy as np
+
+from tljax.evaluate import metrics
+
+SCORES = {"accuracy": 1.0, "mean_average_precision": 1.0, "mse": -1.0}
+"""What selection looks at, with its sign: the first that a task has."""
+
+
+def measure(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """The metrics of a whole split.
+
+    Args:
+      logits: `[N, C]`.
+      labels: integers `[N]`: `metrics.classification`; integers or booleans `[N, C]`: `metrics.multilabel`; floats: `metrics.regression`.
+
+    Raises:
+      ValueError: as these do.
+    """
+    if labels.dtype.kind == "f":
+        return dict(metrics.regression(logits.reshape(labels.shape), labels))
+    if labels.ndim == 2:
+        return dict(metrics.multilabel(logits, labels))
+    return metrics.classification(logits, labels, logits.shape[-1])
+
+
+def score(measured: dict[str, Any]) -> float:
+    """The number to select by, larger is better: accuracy, mean average precision, or minus the mean squared error."""
+    name = next(name for name in SCORES if name in measured)
+    return SCORES[name] * float(measured[name])
+
+
+def standard_error(accuracy: float, n: int) -> float:
+    """``sqrt(a (1 - a) / n)`` of an accuracy a measured on n examples (Wald)."""
+    return float(np.sqrt(accuracy * (1 - accuracy) / n))

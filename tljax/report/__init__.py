@@ -1,0 +1,1 @@
+"""Reports: what a run, or a comparison of runs, shows: tables, figures, the verdict on transfer."""

@@ -1,0 +1,63 @@
+"""CIFAR ResNets with parameter-free shortcuts, named as in github.com/akamaster/pytorch_resnet_cifar10."""
+
+import re
+from typing import Any
+
+from tljax.weights.config import PretrainedConfig, adapt_channels
+from tljax.weights.keymap import CONV, IDENTITY, LINEAR, Keymap, Shapes, keymaps
+
+DEPTHS = (20, 32, 44, 56, 110)
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+_BLOCK = r"layer([123])\.(\d+)\."
+_PATH = r"backbone/stage\1/block\2/"
+
+_RULES = {
+    r"conv1\.weight": ("params/backbone/stem/conv/kernel", CONV),
+    r"bn1\.weight": ("params/backbone/stem/bn/scale", IDENTITY),
+    r"bn1\.bias": ("params/backbone/stem/bn/bias", IDENTITY),
+    r"bn1\.running_mean": ("batch_stats/backbone/stem/bn/mean", IDENTITY),
+    r"bn1\.running_var": ("batch_stats/backbone/stem/bn/var", IDENTITY),
+    _BLOCK + r"conv([12])\.weight": (f"params/{_PATH}conv\\3/kernel", CONV),
+    _BLOCK + r"bn([12])\.weight": (f"params/{_PATH}bn\\3/scale", IDENTITY),
+    _BLOCK + r"bn([12])\.bias": (f"params/{_PATH}bn\\3/bias", IDENTITY),
+    _BLOCK + r"bn([12])\.running_mean": (f"batch_stats/{_PATH}bn\\3/mean", IDENTITY),
+    _BLOCK + r"bn([12])\.running_var": (f"batch_stats/{_PATH}bn\\3/var", IDENTITY),
+    r"linear\.weight": ("params/head/kernel", LINEAR),
+    r"linear\.bias": ("params/head/bias", IDENTITY),
+}
+
+
+def _infer(shapes: Shapes) -> dict[str, Any]:
+    if len(shapes.get("conv1.weight", ())) != 4:
+        raise ValueError("it has no 4-dimensional conv1.weight")
+    blocks = [{m[1] for name in shapes if (m := re.match(rf"layer{stage}\.(\d+)\.", name))} for stage in (1, 2, 3)]
+    counts = [len(found) for found in blocks]
+    depth = 6 * counts[0] + 2
+    if len(set(counts)) > 1 or depth not in DEPTHS:
+        known = ", ".join(f"{(d - 2) // 6} ({d} layers)" for d in DEPTHS)
+        raise ValueError(f"its three stages have {counts} blocks, which is none of the depths {known}")
+    width, channels = shapes["conv1.weight"][:2]
+    return {
+        "model": f"resnet{depth}_cifar" + (f"(width={width})" if width != 16 else ""),
+        "num_classes": shapes["linear.weight"][0] if "linear.weight" in shapes else 0,
+        "in_channels": channels,
+    }
+
+
+def _config(fields: dict[str, Any]) -> PretrainedConfig:
+    return PretrainedConfig(
+        **fields,
+        input_size=(32, 32),
+        mean=adapt_channels((0.485, 0.456, 0.406), fields["in_channels"]),
+        std=adapt_channels((0.229, 0.224, 0.225), fields["in_channels"]),
+        channel_order="L" if fields["in_channels"] == 1 else "RGB",
+        labels=CIFAR10 if fields["num_classes"] == len(CIFAR10) else (),
+        source="names of github.com/akamaster/pytorch_resnet_cifar10; its CIFAR-10 preprocessing and labels are assumed",
+    )
+
+
+@keymaps.register
+def cifar_resnet() -> Keymap:
+    """He et al. 2016, section 4.2; option-A shortcuts."""
+    return Keymap("cifar_resnet", _RULES, _infer, _config, ignored=(r".*\.num_batches_tracked",))

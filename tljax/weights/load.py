@@ -1,0 +1,204 @@
+"""`load`: a weight file put into a given model's variables, strict both ways."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tljax import models, trees
+from tljax.weights import adapt, config
+from tljax.weights import keymaps as _tables  # noqa: F401 - its files register the families
+from tljax.weights.keymap import Keymap, Translation, file_name, keymaps, translate
+from tljax.weights.read import StrPath, locate, read_hashed
+
+LISTED = 20
+"""How many names of each kind an error lists."""
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did, by path.
+
+    Attributes:
+      file: the file that was read.
+      family: the key table that fitted.
+      loaded: paths filled from the file.
+      reshaped: of these, path -> the rules that changed the layout or the shape.
+      new: paths newly initialised -> the rule.
+      ignored: the file's names that were left out -> the reason.
+      config: where the `PretrainedConfig` came from (`weights.open`).
+    """
+
+    file: str
+    family: str
+    loaded: tuple[str, ...]
+    reshaped: Mapping[str, str]
+    new: Mapping[str, str]
+    ignored: Mapping[str, str]
+    config: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.file}: {len(self.loaded)} loaded, {len(self.new)} new, {len(self.ignored)} ignored (names of {self.family})"]
+        for title, rules in (("reshaped", self.reshaped), ("new", self.new), ("ignored", self.ignored)):
+            for rule in dict.fromkeys(rules.values()):
+                names = [name for name, r in rules.items() if r == rule]
+                some = f"{names[0]}, {names[1]}, ..., {names[-1]}" if len(names) > 3 else ", ".join(names)
+                lines.append(f"  {title} by '{rule}': {len(names)} ({some})")
+        return "\n".join([*lines, f"  config: {self.config}"] if self.config else lines)
+
+
+def load(
+    path: StrPath, model: models.TransferModel, key: jax.Array | None = None, *, head: str = "auto", sha256: str = ""
+) -> tuple[dict[str, Any], LoadReport]:
+    """Fill `model`'s variables from a weight file; every leaf comes from the file or is named in the report.
+
+    The key table is the one whose paths fit the model best. Shapes are compared before anything is computed. Two differences are adapted,
+    by the rules of `adapt.new_head` and `adapt.fold_channels`; every other one is an error. Floating leaves are cast to the model's dtype.
+
+    Args:
+      path: as in `weights.read`.
+      model: what is filled.
+      key: for leaves newly initialised by `models.init` (default: ``jax.random.key(0)``).
+      head: ``"auto"``, ``"new"`` or ``"load"``, see `adapt.new_head`.
+      sha256: the expected hash; default: the one recorded in a config beside the file, if any.
+
+    Returns:
+      ``{"params": ..., "batch_stats": ...}`` of jax arrays, and the report.
+
+    Raises:
+      FileNotFoundError, ValueError: as `weights.read`.
+      ValueError: names or shapes that do not fit, listed as `` - missing``, `` + unexpected``, `` ! mismatched``; a value that is NaN or
+        infinite, or no floating number where one is wanted.
+    """
+    found = config.beside(locate(path))
+    arrays, _ = read_hashed(path, sha256 or (found[0].sha256 if found else ""))
+    return fill(arrays, model, key, head, str(path))
+
+
+def fill(
+    arrays: Mapping[str, np.ndarray], model: models.TransferModel, key: jax.Array | None, head: str, where: str
+) -> tuple[dict[str, Any], LoadReport]:
+    """`load` from arrays that were read already; `where` names them in errors."""
+    wanted = trees.flatten(models.shapes(model))
+    keymap, names = _fitting(arrays, wanted, where)
+    found, reshaped, problems = _to_ours(arrays, names)
+    ignored = dict.fromkeys(names.ignored, "holds nothing of the model's")
+    reason = adapt.new_head(_head(found), _head(wanted), head)
+    if reason:
+        ignored |= {name: f"head: {reason}" for name, (path, _) in names.known.items() if _is_head(path)}
+        found = {path: a for path, a in found.items() if not _is_head(path)}
+    new = {path: f"models.init: {reason}" for path in wanted if reason and _is_head(path)}
+    _fold_stem(found, wanted, model, reshaped)
+    problems += _differences(found, {p: s for p, s in wanted.items() if p not in new}, keymap)
+    problems += [f" + {ascii(name)[1:-1]}" for name in names.unknown]
+    if problems:
+        raise ValueError(_listed(problems, where, keymap))
+    leaves = {path: _leaf(path, a, wanted[path], where) for path, a in found.items()}
+    if new:
+        # Under an outer jit the compiler drops what draws the other leaves: a tenth of the time of a whole `models.init`.
+        fresh = jax.jit(lambda k: {path: leaf for path, leaf in trees.flatten(models.init(model, k)).items() if path in new})
+        leaves |= fresh(jax.random.key(0) if key is None else key)
+    _check(leaves, wanted)
+    variables: dict[str, Any] = {"params": {}, "batch_stats": {}} | trees.unflatten({path: leaves[path] for path in wanted})
+    reshaped = {path: rule for path, rule in reshaped.items() if path in found}
+    return variables, LoadReport(where, keymap.family, tuple(p for p in wanted if p in found), reshaped, new, ignored)
+
+
+def _fitting(arrays: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> tuple[Keymap, Translation]:
+    scored = []
+    for family in keymaps:
+        keymap = keymaps[family]()
+        names = translate(keymap, arrays)
+        scored.append((len({path for path, _ in names.known.values()} & wanted.keys()), keymap, names))
+    fits, keymap, names = max(scored, key=lambda s: s[0])
+    if not fits:
+        raise ValueError(
+            f"{where}: none of its {len(arrays)} names leads to a parameter of the model in any family ({', '.join(keymaps)});"
+            f" it begins with {', '.join(ascii(n)[1:-1] for n in list(arrays)[:4])}"
+        )
+    return keymap, names
+
+
+def _to_ours(arrays: Mapping[str, np.ndarray], names: Translation) -> tuple[dict[str, np.ndarray], dict[str, str], list[str]]:
+    found: dict[str, np.ndarray] = {}
+    reshaped: dict[str, str] = {}
+    problems = []
+    for name, (path, transform) in names.known.items():
+        a = arrays[name]
+        if path in found:
+            problems.append(f" + {name} (a second tensor for {path})")
+        elif transform.ndim not in (None, a.ndim):
+            problems.append(f" ! {path} ({name}): got shape {a.shape}, wanted {transform.ndim} axes ({transform.name})")
+        else:
+            found[path] = transform.forward(a)
+            if transform.name:
+                reshaped[path] = transform.name
+    return found, reshaped, problems
+
+
+def _is_head(path: str) -> bool:
+    return path.split("/")[1] == "head"
+
+
+def _head(leaves: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {path: tuple(leaf.shape) for path, leaf in leaves.items() if _is_head(path)}
+
+
+def _fold_stem(found: dict[str, np.ndarray], wanted: Mapping[str, Any], model: models.TransferModel, reshaped: dict[str, str]) -> None:
+    channels = {spec.shape[-1] for spec in model.input_spec.values() if len(spec.shape) == 3}
+    for path, a in found.items():
+        if not path.startswith(f"params/backbone/{model.stages[0]}/") or path not in wanted:
+            continue
+        have, want = a.shape, tuple(wanted[path].shape)
+        same = len(have) == len(want) == 4 and have[:2] + have[3:] == want[:2] + want[3:]
+        if same and have[2] != want[2] and have[2] and want[2] in channels:
+            found[path] = adapt.fold_channels(np.asarray(a, np.float32) if _is_float(a) else a, want[2])
+            reshaped[path] = "; ".join(filter(None, (reshaped.get(path), adapt.channel_rule(have[2], want[2]))))
+
+
+def _differences(found: Mapping[str, np.ndarray], wanted: Mapping[str, Any], keymap: Keymap) -> list[str]:
+    def both(path: str) -> str:
+        name = file_name(keymap, path)
+        return path if name in (None, path) else f"{path} ({name})"
+
+    lines = [f" - {both(path)}" for path in wanted if path not in found]
+    lines += [f" + {both(path)}" for path in found if path not in wanted]
+    for path in (p for p in wanted if p in found):
+        got, want = found[path], wanted[path]
+        if got.shape != tuple(want.shape):
+            lines.append(f" ! {both(path)}: got shape {got.shape}, wanted {tuple(want.shape)}")
+        elif _is_float(want) and not _is_float(got):
+            lines.append(f" ! {both(path)}: got {got.dtype}, wanted {want.dtype}")
+    return lines
+
+
+def _listed(problems: list[str], where: str, keymap: Keymap) -> str:
+    kinds = {"-": "missing", "+": "unexpected", "!": "mismatched"}
+    counts = ", ".join(f"{n} {text}" for sign, text in kinds.items() if (n := sum(p[1] == sign for p in problems)))
+    shown = [line for sign in kinds for line in [p for p in problems if p[1] == sign][:LISTED]]
+    more = [f"   and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
+    if any(" params/head/" in p for p in problems):
+        more.append("   (head='new' leaves the file's head out and initialises the model's)")
+    return "\n".join([f"{where}: does not fit the model (names of {keymap.family}): {counts}", *shown, *more])
+
+
+def _is_float(leaf: Any) -> bool:
+    return bool(jnp.issubdtype(leaf.dtype, jnp.floating))
+
+
+def _leaf(path: str, value: np.ndarray, want: jax.ShapeDtypeStruct, where: str) -> jax.Array:
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = np.ascontiguousarray(value, dtype=want.dtype).reshape(value.shape)
+    if _is_float(want) and not np.isfinite(cast.astype(np.float32)).all():
+        raise ValueError(f"{where}: {path} holds NaN or infinity")
+    return jnp.array(cast)
+
+
+def _check(leaves: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    for path, want in wanted.items():
+        leaf = leaves.get(path)
+        if not isinstance(leaf, jax.Array) or leaf.shape != tuple(want.shape) or leaf.dtype != want.dtype:
+            raise ValueError(f"{path} was not filled: {type(leaf).__name__}, wanted {want}")
