@@ -17,13 +17,6 @@ from tljax import data, weights
 from tljax.evaluate import measure, predict
 from tljax.report import table
 
-WEIGHTS = flags.DEFINE_string("weights", None, "Weight file or folder.")
-DATA = flags.DEFINE_string("data", None, "Source, such as folder('images/test').")
-BY_ORDER = flags.DEFINE_bool("classes_by_order", False, "Match classes by their order where names differ.")
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "Examples per batch.", lower_bound=1)
-WORKERS = flags.DEFINE_integer("workers", 0, "Processes that read and decode; 0: threads.", lower_bound=0)
-OUT = flags.DEFINE_string("out", "", "A .json file for the result.")
-
 
 def run(path: str, source: str, by_order: bool = False, batch_size: int = 256, workers: int = 0) -> dict[str, Any]:
     """``{weights, sha256, data, examples, correct, metrics, per_class}`` of a model on all examples of a source.
@@ -50,17 +43,22 @@ def run(path: str, source: str, by_order: bool = False, batch_size: int = 256, w
     }
 
 
-def main() -> None:
+def main(path: str, source: str, by_order: bool, batch_size: int, workers: int, out: str) -> None:
     """Run what the flags say."""
-    result = run(WEIGHTS.value, DATA.value, BY_ORDER.value, BATCH_SIZE.value, WORKERS.value)
+    result = run(path, source, by_order, batch_size, workers)
     numbers = {k: f"{v:.4f}" for k, v in result["metrics"].items() if isinstance(v, int | float)}
     row = {k: result[k] for k in ("model", "data", "correct", "examples")} | numbers
     print(table.text([row], list(row)))
-    if OUT.value:
-        workdir.write_json(pathlib.Path(OUT.value), result)
-        print(json.dumps({"written": OUT.value}))
+    if out:
+        workdir.write_json(pathlib.Path(out), result)
+        print(json.dumps({"written": out}))
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["weights", "data"])
-    start.run(main)
+    WEIGHTS = flags.DEFINE_string("weights", None, "Weight file or folder.", required=True)
+    DATA = flags.DEFINE_string("data", None, "Source, such as folder('images/test').", required=True)
+    BY_ORDER = flags.DEFINE_bool("classes_by_order", False, "Match classes by their order where names differ.")
+    BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "Examples per batch.", lower_bound=1)
+    WORKERS = flags.DEFINE_integer("workers", 0, "Processes that read and decode; 0: threads.", lower_bound=0)
+    OUT = flags.DEFINE_string("out", "", "A .json file for the result.")
+    start.run(lambda: main(WEIGHTS.value, DATA.value, BY_ORDER.value, BATCH_SIZE.value, WORKERS.value, OUT.value))

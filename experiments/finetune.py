@@ -82,7 +82,7 @@ def prepare(config: Config, root: pathlib.Path, quiet: bool = False) -> Run:
     t = task.make(config)
     counts = [int(n) for n in data.class_counts(t.splits["train"])]
     objective = objectives.create(config.objective, class_counts=counts)
-    strategy = dataclasses.replace(strategies.create(config.strategy, t.model.stages), bn=config.bn)
+    strategy = dataclasses.replace(strategies.create(config.strategy, t.model.stages), bn=config.bn)  # type: ignore[arg-type]  # validate() checked it
     mesh = sharding.make_mesh(config.train.data, config.train.fsdp)
     host, device = data.on_host(t.config), data.on_device(t.config)
     train, size = t.splits["train"], config.data.batch_size

@@ -19,13 +19,6 @@ from tljax import data, weights
 from tljax.evaluate import predict
 from tljax.report import table
 
-WEIGHTS = flags.DEFINE_string("weights", None, "Weight file or folder.")
-INPUT = flags.DEFINE_string("input", None, "An image, or a folder of images (searched to any depth).")
-OUT = flags.DEFINE_string("out", "", "A .jsonl file to write instead of the table.")
-TOP = flags.DEFINE_integer("top", 3, "Classes shown per image.", lower_bound=1)
-ON_ERROR = flags.DEFINE_enum("on_error", "raise", ["raise", "skip"], "What to do with a file that does not decode.")
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "Images per batch.", lower_bound=1)
-
 
 def run(path: str, images: str, top: int = 3, on_error: str = "raise", batch_size: int = 256) -> Iterator[dict[str, Any]]:
     """``{"file", "predictions": [{"class", "probability"}, ...]}`` per image, the likeliest classes first.
@@ -42,14 +35,14 @@ def run(path: str, images: str, top: int = 3, on_error: str = "raise", batch_siz
         yield {"file": data.name_of(source, i), "predictions": [{"class": names[c], "probability": round(float(p[c]), 6)} for c in best]}
 
 
-def main() -> None:
+def main(path: str, images: str, top: int, on_error: str, batch_size: int, out: str) -> None:
     """Run what the flags say."""
-    rows = list(run(WEIGHTS.value, INPUT.value, TOP.value, ON_ERROR.value, BATCH_SIZE.value))
-    if OUT.value:
-        beside = pathlib.Path(OUT.value + ".tmp")
+    rows = list(run(path, images, top, on_error, batch_size))
+    if out:
+        beside = pathlib.Path(out + ".tmp")
         beside.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-        os.replace(beside, OUT.value)
-        print(f"{OUT.value}: {len(rows)} images")
+        os.replace(beside, out)
+        print(f"{out}: {len(rows)} images")
         return
     shown = [
         {"file": row["file"], **{f"{i + 1}.": f"{p['class']} {p['probability']:.3f}" for i, p in enumerate(row["predictions"])}}
@@ -59,5 +52,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["weights", "input"])
-    start.run(main)
+    WEIGHTS = flags.DEFINE_string("weights", None, "Weight file or folder.", required=True)
+    INPUT = flags.DEFINE_string("input", None, "An image, or a folder of images (searched to any depth).", required=True)
+    TOP = flags.DEFINE_integer("top", 3, "Classes shown per image.", lower_bound=1)
+    ON_ERROR = flags.DEFINE_enum("on_error", "raise", ["raise", "skip"], "What to do with a file that does not decode.")
+    BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "Images per batch.", lower_bound=1)
+    OUT = flags.DEFINE_string("out", "", "A .jsonl file to write instead of the table.")
+    start.run(lambda: main(WEIGHTS.value, INPUT.value, TOP.value, ON_ERROR.value, BATCH_SIZE.value, OUT.value))

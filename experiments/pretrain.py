@@ -44,7 +44,8 @@ def verdict(result: dict[str, Any]) -> str:
     accuracy, majority = result["metrics"]["accuracy"], result["majority"]
     margin = 2 * measure.standard_error(accuracy, n)
     clear = "beats" if accuracy - margin > majority else "does not clearly beat"
-    return f"the model {clear} the majority model: {accuracy:.4f} +- {margin:.4f} (2 standard errors) against {majority:.4f}, {result['measured_on']}"
+    numbers = f"{accuracy:.4f} ± {margin:.4f} (2 standard errors) against {majority:.4f}"
+    return f"the model {clear} the majority model: {numbers}, {result['measured_on']}"
 
 
 def main(config: Config, root: str) -> None:

@@ -1,6 +1,7 @@
 """What every program does first and last: join the other processes, and end bad input with one line."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -21,7 +22,7 @@ def recipe(main: Callable[[Config, str], None]) -> None:
     config = config_flags.DEFINE_config_file("config", help_string="A recipe, such as experiments/configs/digits.py[:argument].")
     workdir = flags.DEFINE_string("workdir", None, "Folder of the run; the same command goes on where it stopped.")
     flags.mark_flags_as_required(["config", "workdir"])
-    run(lambda: main(config.value, workdir.value))
+    run(lambda: main(config.value, str(workdir.value)))
 
 
 def run(main: Callable[[], None]) -> None:
@@ -35,11 +36,20 @@ def run(main: Callable[[], None]) -> None:
         main()
 
     try:
-        app.run(started)
+        app.run(started, flags_parser=_parsed)
     except EXPECTED as e:
         if flags.FLAGS.is_parsed() and _TRACEBACK.value:
             raise
         sys.exit(f"error: {_text(e)}")
+
+
+def _parsed(argv: list[str]) -> list[str]:
+    """The flags, or one line on what is wrong with them: absl would print the traceback of a recipe that refuses its argument."""
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as e:
+        lines = [line.strip() for line in str(e).splitlines() if line.strip()]
+        raise ValueError(re.sub(r"^\w+Error: ", "", lines[-1])) from e
 
 
 def _join() -> None:

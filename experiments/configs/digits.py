@@ -3,10 +3,10 @@
 The images are scikit-learn's 8x8 digits. The source model learns 800 of them as they are; the target is the other 997, shifted.
 """
 
+import dataclasses
+
 from experiments.config import Compare, Config, Data, Train
 from tljax.train.optimizer import Optim
-
-TARGETS = {"invert": {"invert": True, "noise": 0.25}, "rotate": {"rotate": 90.0}}
 
 
 def get_config(target: str = "invert") -> Config:
@@ -26,13 +26,14 @@ def get_config(target: str = "invert") -> Config:
             optim=Optim(name="adamw", lr=3e-3),
             train=Train(steps=400, eval_every=50),
         )
-    if target not in TARGETS:
-        raise ValueError(f"digits.py:{target}: source, {' or '.join(TARGETS)}")
+    if target not in ("invert", "rotate"):
+        raise ValueError(f"digits.py:{target}: source, invert or rotate")
+    shift = {"invert": Data(invert=True, noise=0.25), "rotate": Data(rotate=90.0)}[target]
     return Config(
         task=f"digits, {target}",
         new_head="always",
-        data=Data(
-            source="digits", parts=(800, 997), part=1, per_class=5, val_per_class=10, test_size=500, batch_size=50, **TARGETS[target]
+        data=dataclasses.replace(
+            shift, source="digits", parts=(800, 997), part=1, per_class=5, val_per_class=10, test_size=500, batch_size=50
         ),
         optim=Optim(name="adamw", lr=3e-3),
         train=Train(steps=100, eval_every=10),

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.create import heads
-from tljax.models.transfer import Batch
+from tljax.models.transfer import Batch, at_least_float32
 
 
 class LinearHead(nn.Module):
@@ -23,7 +23,7 @@ class LinearHead(nn.Module):
         x = nn.Dropout(self.dropout, deterministic=not train)(batch["features"])
         kernel = self.param("kernel", nn.initializers.normal(self.init_scale), (x.shape[-1], self.num_classes))
         bias = self.param("bias", nn.initializers.zeros, (self.num_classes,))
-        return (x.astype(self.dtype) @ kernel.astype(self.dtype)).astype(jnp.float32) + bias
+        return at_least_float32(x.astype(self.dtype) @ kernel.astype(self.dtype)) + bias
 
 
 class MlpHead(nn.Module):
@@ -39,11 +39,11 @@ class MlpHead(nn.Module):
         x = nn.Dropout(self.dropout, deterministic=not train)(batch["features"])
         x = nn.relu(nn.Dense(self.hidden, dtype=self.dtype, name="hidden")(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        return nn.Dense(self.num_classes, dtype=self.dtype, name="out")(x).astype(jnp.float32)
+        return at_least_float32(nn.Dense(self.num_classes, dtype=self.dtype, name="out")(x))
 
 
 class CosineHead(nn.Module):
-    """``logits_c = scale * <features, kernel_c> / (|features| |kernel_c|)`` (Gidaris and Komodakis 2018, section 3.2); float32 throughout."""
+    """``logits_c = scale * <features, kernel_c> / (|features| |kernel_c|)`` (Gidaris and Komodakis 2018, section 3.2); in float32."""
 
     num_classes: int
     scale: float = 10.0

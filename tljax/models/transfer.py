@@ -31,11 +31,16 @@ class Outputs:
 
 def mean_pool(batch: Batch) -> jax.Array:
     """`[B, ..., D]` -> `[B, D]` float32: the mean over all axes between; a token `mask` `[B, T]` (1 = real) weighs a `[B, T, D]` input."""
-    x = batch["x"].astype(jnp.float32)
+    x = at_least_float32(batch["x"])
     if x.ndim == 3 and "mask" in batch:
-        mask = batch["mask"].astype(jnp.float32)[:, :, None]
+        mask = batch["mask"].astype(x.dtype)[:, :, None]
         return (x * mask).sum(1) / jnp.maximum(mask.sum(1), 1.0)
     return x.mean(axis=tuple(range(1, x.ndim - 1)))
+
+
+def at_least_float32(x: jax.Array) -> jax.Array:
+    """`x` in float32, or in float64 where it is that already."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def tap(batch: Batch, name: str, value: jax.Array) -> Batch:

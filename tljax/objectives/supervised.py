@@ -75,10 +75,10 @@ def mse() -> Objective:
 
 @register
 def huber(delta: float = 1.0) -> Objective:
-    """Huber loss (Huber 1964): ``r^2 / 2`` where ``|r| <= delta``, else ``delta (|r| - delta / 2)``, with ``r = z - y``; mean over outputs."""
+    """Huber loss (Huber 1964), ``r = z - y``: ``r^2 / 2`` where ``|r| <= delta``, else ``delta (|r| - delta / 2)``; mean over outputs."""
     if delta <= 0:
         raise ValueError(f"huber(delta={delta}): must be positive")
-    return _regression(lambda z, y: optax.huber_loss(z, y, delta), "huber")
+    return _regression(lambda z, y: optax.huber_loss(z, y, delta=delta), "huber")
 
 
 def _regression(elementwise: Callable[[jax.Array, jax.Array], jax.Array], name: str) -> Objective:

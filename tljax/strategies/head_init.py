@@ -43,7 +43,7 @@ def imprint(scale: float = 1.0) -> HeadInit:
 
 @head_inits.register
 def ridge(l2: float = 1.0, scale: float = 10.0) -> HeadInit:
-    """Ridge regression of the one-hot labels Y on the features X, both centred (Hoerl and Kennard 1970), times `scale`:
+    """Ridge regression of the one-hot labels Y on the features X, both centred (Hoerl and Kennard 1970), times `scale`.
 
     ``kernel = scale (Xc' Xc + l2 n I)^-1 Xc' Yc``, ``bias = scale (mean(Y) - mean(X) (Xc' Xc + l2 n I)^-1 Xc' Yc)``. The regression
     predicts values between 0 and 1; `scale` makes logits of them. Solved in float64; features are standardised by their total variance,

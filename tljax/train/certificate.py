@@ -183,13 +183,13 @@ def _passed_through(prog: program.Program) -> frozenset[str]:
 
 def _moments(state: State, plan: Plan) -> tuple[list[str], int]:
     """Parameters that have optimizer arrays but do not train, and the bytes of all such arrays."""
-    strangers, total = [], 0
+    known, strangers, total = trees.flatten(state.params), [], 0
     for path, leaf in jax.tree_util.tree_leaves_with_path(state.opt_state):
         keys = [str(k.key) for k in path if isinstance(k, jax.tree_util.DictKey)]
         names = ["/".join(keys[i:]) for i in range(len(keys))]
-        if any(name in plan.trainable for name in names):
-            total += leaf.size * leaf.dtype.itemsize
-        elif leaf.ndim:
-            strangers.append(names[0] if names else str(path))
+        owner = next((name for name in names if name in known), None)
+        if owner is not None and owner not in plan.trainable:
+            strangers.append(owner)
+        if owner is not None or leaf.ndim:
             total += leaf.size * leaf.dtype.itemsize
     return strangers, total

@@ -61,7 +61,7 @@ class Checkpoints:
         step = int(state.step)
         if step not in self.steps():
             with _named(self.root / "checkpoints", OSError):
-                self._newest.save(step, args=ocp.args.StandardSave(_flat(self._trained_only(state))))
+                self._newest.save(step, args=_item(ocp.args.StandardSave(_flat(self._trained_only(state)))))
 
     def latest(self, shapes_at: Any) -> State | None:
         """The newest readable checkpoint, or None where there is none.
@@ -91,7 +91,7 @@ class Checkpoints:
             with _named(self.root / "best", OSError):
                 self._best.wait_until_finished()
                 tree = {"params": trees.pick(params, self.trained), "stats": stats}
-                self._best.save(step, args=ocp.args.StandardSave(_flat(tree)), metrics={"score": score}, force=True)
+                self._best.save(step, args=_item(ocp.args.StandardSave(_flat(tree))), metrics={"score": score}, force=True)
 
     def best_score(self) -> float | None:
         """The best score so far, None before the first."""
@@ -107,7 +107,7 @@ class Checkpoints:
             raise Damaged(f"{self.root / 'best'} holds no checkpoint")
         template = {"params": trees.pick(params, self.trained), "stats": stats}
         with _named(self.root / "best" / str(step)):
-            found = _unflat(self._best.restore(step, args=ocp.args.StandardRestore(_flat(template))), template)
+            found = _unflat(self._best.restore(step, args=_item(ocp.args.StandardRestore(_flat(template)))).state, template)
         initial, _ = self.init(params, stats)
         return step, trees.merge(trees.drop(initial, self.trained), found["params"]), found["stats"]
 
@@ -128,7 +128,7 @@ class Checkpoints:
     def _read(self, step: int, shapes: State) -> State:
         template = self._trained_only(shapes)
         with _named(self.root / "checkpoints" / str(step)):
-            state = _unflat(self._newest.restore(step, args=ocp.args.StandardRestore(_flat(template))), template)
+            state = _unflat(self._newest.restore(step, args=_item(ocp.args.StandardRestore(_flat(template)))).state, template)
         initial, _ = self.init(shapes.params, shapes.stats)
         return state.replace(params=trees.merge(trees.drop(initial, self.trained), state.params))
 
@@ -141,7 +141,13 @@ class Checkpoints:
 
 
 def _manager(folder: pathlib.Path, keep: int, **options: Any) -> ocp.CheckpointManager:
-    return ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(max_to_keep=keep, create=True, **options))
+    settings = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True, **options)
+    return ocp.CheckpointManager(folder, options=settings, item_names=("state",))
+
+
+def _item(args: Any) -> Any:
+    """One named item: without a name Orbax guesses the layout from what it finds, and a damaged checkpoint misleads it about all others."""
+    return ocp.args.Composite(state=args)
 
 
 def _free(folder: pathlib.Path, name: str) -> pathlib.Path:

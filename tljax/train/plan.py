@@ -10,7 +10,7 @@ from tljax import strategies, trees
 from tljax.train import optimizer
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
     """One phase, resolved.
 

@@ -37,9 +37,9 @@ def by_batch(mesh: Mesh) -> NamedSharding:
 def shardings(tree: Any, mesh: Mesh, rules: Sequence[tuple[str, tuple[str | None, ...]]] = (), min_size: int = 1024) -> Any:
     """The sharding of every leaf of any pytree (parameters, optimizer state).
 
-    By shape: an array of `min_size` elements or more is cut along its largest axis that `fsdp` divides, the last of equals; smaller ones are
-    replicated. ``(regex, spec)`` rules override for leaves whose path (or, in an optimizer state, whose parameter's path) matches fully:
-    ``("head/kernel", (None, "fsdp"))``.
+    By shape: an array of `min_size` elements or more is cut along its largest axis that `fsdp` divides, the last of equals; smaller ones
+    are replicated. ``(regex, spec)`` rules such as ``("head/kernel", (None, "fsdp"))`` override it for leaves whose path, or in an
+    optimizer state whose parameter's path, matches fully.
     """
     matchers = [(re.compile(regex), spec) for regex, spec in rules]
 

@@ -54,7 +54,7 @@ def make_step(
 
         differentiate = grad(loss, has_aux=True)
         value, grads, live, memory, metrics = _accumulated(differentiate, trainable, live, state.objective, batch, key, accumulate)
-        metrics = {"loss": value, "grad_norm": optax.global_norm(grads), "lr": state.lr * multiplier(state.step), **metrics}
+        metrics = {"loss": value, "grad_norm": optax.tree.norm(grads), "lr": state.lr * multiplier(state.step), **metrics}
         updates, opt_state = plan.optimizer.update(grads, state.opt_state, trainable)
         trainable = jax.tree.map(lambda p, u: p + (metrics["lr"] * u).astype(p.dtype), trainable, updates)
         state = state.replace(

@@ -98,9 +98,7 @@ def fill(
         raise ValueError(_listed(problems, where, keymap))
     leaves = {path: _leaf(path, a, wanted[path], where) for path, a in found.items()}
     if new:
-        # Under an outer jit the compiler drops what draws the other leaves: a tenth of the time of a whole `models.init`.
-        fresh = jax.jit(lambda k: {path: leaf for path, leaf in trees.flatten(models.init(model, k)).items() if path in new})
-        leaves |= fresh(jax.random.key(0) if key is None else key)
+        leaves |= trees.flatten(models.init(model, jax.random.key(0) if key is None else key, new))
     _check(leaves, wanted)
     variables: dict[str, Any] = {"params": {}, "batch_stats": {}} | trees.unflatten({path: leaves[path] for path in wanted})
     reshaped = {path: rule for path, rule in reshaped.items() if path in found}

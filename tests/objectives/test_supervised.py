@@ -1,0 +1,104 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+from sklearn.metrics import log_loss
+
+from tljax import models, objectives
+
+RNG = np.random.default_rng(0)
+LOGITS, LABELS = RNG.normal(size=(6, 3)).astype(np.float32), np.array([0, 1, 2, 2, 1, 2], np.int32)
+
+
+def loss(objective, logits, labels, **batch):
+    def forward(b, **_):
+        return models.Outputs(jnp.asarray(logits), jnp.zeros((len(labels), 1)), {}, {})
+
+    value, aux = objective.loss(forward, {}, {}, {"label": jnp.asarray(labels), **batch}, jax.random.key(0), 0)
+    return float(value), aux
+
+
+def test_cross_entropy_is_the_mean_negative_log_likelihood():
+    value, aux = loss(objectives.create("cross_entropy"), LOGITS, LABELS)
+    assert value == pytest.approx(log_loss(LABELS, np.exp(log_softmax(LOGITS.astype(np.float64), 1)), labels=[0, 1, 2]), rel=1e-5)
+    assert float(aux.metrics["accuracy"]) == pytest.approx((LOGITS.argmax(1) == LABELS).mean()) and float(aux.weight) == 6
+
+
+def test_balanced_weights_make_every_class_count_the_same():
+    balanced = objectives.create("cross_entropy(class_weights='balanced')", class_counts=[1, 2, 3])
+    log_p = log_softmax(LOGITS.astype(np.float64), 1)[np.arange(6), LABELS]
+    wanted = -np.mean([log_p[c == LABELS].mean() for c in range(3)])
+    assert loss(balanced, LOGITS, LABELS)[0] == pytest.approx(wanted, rel=1e-5)
+    given = objectives.create("cross_entropy(class_weights=(2.0, 1.0, 0.6666667))")
+    assert loss(given, LOGITS, LABELS)[0] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_smoothing_and_focal_have_their_limits():
+    plain, _ = loss(objectives.create("cross_entropy"), LOGITS, LABELS)
+    uniform = -log_softmax(LOGITS.astype(np.float64), 1).mean()
+    smoothed, _ = loss(objectives.create("cross_entropy(label_smoothing=0.3)"), LOGITS, LABELS)
+    assert smoothed == pytest.approx(0.7 * plain + 0.3 * uniform, rel=1e-5)
+    p = np.exp(log_softmax(LOGITS.astype(np.float64), 1))[np.arange(6), LABELS]
+    focal, _ = loss(objectives.create("cross_entropy(focal=2.0)"), LOGITS, LABELS)
+    assert focal == pytest.approx((-((1 - p) ** 2) * np.log(p)).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("expression", ["cross_entropy", "cross_entropy(focal=0.5)", "sigmoid_cross_entropy", "mse", "huber"])
+def test_gradients_stay_finite_where_logits_are_huge_and_nothing_counts(expression):
+    labels = LABELS if expression.startswith("cross") else np.eye(3, dtype=np.float32)[LABELS]
+    objective = objectives.create(expression)
+
+    def value(logits, valid):
+        def forward(b, **_):
+            return models.Outputs(logits, logits, {}, {})
+
+        batch = {"label": jnp.asarray(labels), "valid": valid}
+        return objective.loss(forward, {}, {}, batch, jax.random.key(0), 0)[0]
+
+    assert np.isfinite(jax.grad(value)(jnp.asarray(LOGITS) * 1e4, jnp.ones(6))).all()
+    empty, gradient = jax.value_and_grad(value)(jnp.asarray(LOGITS), jnp.zeros(6))
+    assert empty == 0 and not gradient.any()
+
+
+@pytest.mark.parametrize("expression", ["cross_entropy", "sigmoid_cross_entropy", "mse", "huber(delta=0.5)"])
+def test_invalid_examples_and_weights(expression):
+    labels = LABELS if expression == "cross_entropy" else np.eye(3, dtype=np.float32)[LABELS]
+    objective = objectives.create(expression)
+    few, _ = loss(objective, LOGITS[:4], labels[:4])
+    padded, aux = loss(objective, LOGITS, labels, valid=jnp.array([1.0, 1, 1, 1, 0, 0]))
+    assert padded == pytest.approx(few, rel=1e-6) and float(aux.weight) == 4
+    doubled, _ = loss(objective, LOGITS, labels, weight=jnp.array([2.0, 1, 1, 1, 0, 0]))
+    again, _ = loss(objective, LOGITS[[0, 0, 1, 2, 3]], labels[[0, 0, 1, 2, 3]])
+    assert doubled == pytest.approx(again, rel=1e-6)
+
+
+def test_regression_losses():
+    target = RNG.normal(size=(6, 1)).astype(np.float32)
+    z = RNG.normal(size=(6, 1)).astype(np.float32) * 3
+    assert loss(objectives.create("mse"), z, target[:, 0])[0] == pytest.approx(((z - target) ** 2).mean(), rel=1e-5)
+    r = np.abs(z - target)
+    wanted = np.where(r <= 1, r**2 / 2, r - 0.5).mean()
+    assert loss(objectives.create("huber"), z, target)[0] == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("cross_entropy(label_smoothing=1.0)", "label_smoothing"),
+        ("cross_entropy(class_weights='balance')", "none, balanced"),
+        ("cross_entropy(class_weights='balanced')", "examples of every class"),
+        ("cross_entropy(class_weights=(1.0, -1.0))", "none negative"),
+        ("huber(delta=0)", "must be positive"),
+    ],
+)
+def test_bad_settings_are_named(expression, said):
+    with pytest.raises(ValueError, match=said):
+        objectives.create(expression, class_counts=[2, 0])
+
+
+def test_shapes_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match="2 class weights for 3 classes"):
+        loss(objectives.create("cross_entropy(class_weights=(1.0, 2.0))"), LOGITS, LABELS)
+    with pytest.raises(ValueError, match=r"labels are \(6,\)"):
+        loss(objectives.create("sigmoid_cross_entropy"), LOGITS, LABELS)
