@@ -217,7 +217,7 @@ def _bare(variables: dict[str, Any]) -> dict[str, Any]:
 
 
 def _proof(p: certificate.Certificate) -> dict[str, Any]:
-    return dataclasses.asdict(p) | {"ratio": p.ratio}
+    return dataclasses.asdict(p) | {"problems": list(p.problems), "ratio": p.ratio}
 
 
 def _draw(r: Run, rows: list[dict[str, Any]], logits: np.ndarray, split: str) -> None:

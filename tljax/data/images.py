@@ -71,7 +71,7 @@ def is_image(path: Path) -> bool:
 
 
 def image_files(path: str | Path) -> list[Path]:
-    """The image files of a folder (not of its sub-folders), sorted by name, or the one file given.
+    """The image files below a folder, at any depth, sorted by path, or the one file given; hidden files and folders are passed over.
 
     Raises:
       FileNotFoundError: no such file or folder. ValueError: a folder without images.
@@ -81,7 +81,7 @@ def image_files(path: str | Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: there is no such file or folder")
-    found = sorted(p for p in path.iterdir() if is_image(p))
+    found = sorted(p for p in path.rglob("*") if is_image(p) and not any(part.startswith(".") for part in p.relative_to(path).parts))
     if not found:
         raise ValueError(f"{path}: holds no image ({', '.join(SUFFIXES)})")
     return found

@@ -141,7 +141,9 @@ class Checkpoints:
 
 
 def _manager(folder: pathlib.Path, keep: int, **options: Any) -> ocp.CheckpointManager:
-    settings = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True, **options)
+    # Both managers may write the same step at once: without a name of its own, their barriers between processes collide.
+    apart = ocp.options.MultiprocessingOptions(barrier_sync_key_prefix=folder.name)
+    settings = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True, multiprocessing_options=apart, **options)
     return ocp.CheckpointManager(folder, options=settings, item_names=("state",))
 
 
