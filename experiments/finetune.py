@@ -204,10 +204,11 @@ def _finish(r: Run, variables: dict[str, Any], chosen: int, proofs: list[certifi
         "examples_per_second": round(c.train.steps * c.data.batch_size / max(seconds, 1e-9), 1),
         "certificate": [_proof(p) for p in proofs],
     }
+    on_host = sharding.fetch(_bare(variables))
     if jax.process_index() == 0:
         if not r.quiet:
             _draw(r, rows, logits, split)
-        weights.save(r.root / "model", jax.device_get(_bare(variables)), r.task.config)
+        weights.save(r.root / "model", on_host, r.task.config)
         workdir.write_json(r.root / "result.json", result)
     return result
 

@@ -5,7 +5,6 @@
 The folder can be given to any program as ``--config.weights`` afterwards.
 """
 
-import dataclasses
 import pathlib
 from typing import Any
 
@@ -14,12 +13,11 @@ import numpy as np
 
 from experiments import finetune, start, task, workdir
 from experiments.config import Config
-from tljax import weights
 from tljax.evaluate import measure
 
 
 def run(config: Config, root: str | pathlib.Path, quiet: bool = False) -> dict[str, Any]:
-    """Train as `finetune.run` does, from scratch; adds ``majority`` to the result and puts the weights into `root` itself.
+    """Train as `finetune.run` does, from scratch; adds ``majority`` to the result.
 
     Raises:
       ValueError: a config with weights or another strategy than ``scratch``, and as `finetune.run`.
@@ -32,8 +30,6 @@ def run(config: Config, root: str | pathlib.Path, quiet: bool = False) -> dict[s
         common = int(np.bincount(np.asarray(splits["train"].labels)).argmax())
         hits = np.asarray(splits[config.measure].labels) == common
         result["majority"] = float(hits.mean())
-        opened = weights.open(folder / "model")
-        weights.save(folder, opened.variables, dataclasses.replace(opened.config, source=config.task))
         workdir.write_json(folder / "result.json", result)
     return result
 

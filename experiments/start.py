@@ -1,12 +1,13 @@
 """What every program does first and last: join the other processes, and end bad input with one line."""
 
+import logging
 import os
 import re
 import sys
 from collections.abc import Callable
 
 import jax
-from absl import app, flags, logging
+from absl import app, flags
 from ml_collections import config_flags
 
 from experiments.config import Config
@@ -31,7 +32,7 @@ def run(main: Callable[[], None]) -> None:
     def started(argv: list[str]) -> None:
         if argv[1:]:
             raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-        logging.set_verbosity(logging.ERROR)  # Orbax tells every file that it writes
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells every file that it writes, and every error twice
         _join()
         main()
 

@@ -17,6 +17,7 @@ def test_pretrain_leaves_weights_and_says_whether_it_beats_the_majority(source_m
     assert result["majority"] <= counts.max() / counts.sum() + 1e-9
     for accuracy, said in ((0.99, "beats"), (result["majority"], "does not clearly beat")):
         assert said in pretrain.verdict(result | {"metrics": {"accuracy": accuracy}})
+    assert pretrain.run(tiny(), source_model) == result  # the same command again
     opened = weights.open(source_model)
     assert opened.config.labels == tuple("0123456789") and opened.config.in_channels == 1 and opened.config.mean != ()
     with pytest.raises(ValueError, match="starts from nothing"):

@@ -145,3 +145,12 @@ def test_nothing_that_would_not_load_is_saved(saved, tmp_path):
     with pytest.raises(ValueError, match="no variables to save"):
         weights.save(tmp_path / "new", {}, config)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_workdir_stands_for_its_model_folder(tmp_path):
+    model = models.create("mlp(widths=(4,))", 3, in_channels=2, input_size=())
+    weights.save(tmp_path / "model", models.init(model, jax.random.key(0)), weights.PretrainedConfig("mlp(widths=(4,))", 3, 2))
+    assert weights.open(tmp_path).config.num_classes == 3
+    (tmp_path / "empty" / "model").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="no weight file"):
+        weights.open(tmp_path / "empty")

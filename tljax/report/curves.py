@@ -47,8 +47,9 @@ def learning_curves(
     count = "–".join(str(n) for n in sorted({min(seeds), max(seeds)}))
     what = f"{count} seeds: mean, lowest to highest" if several else "1 seed"
     _dress(axes, f"{name} on the {split} split ({what})", f"{split} {name}", metric)
-    if len(runs) > 5:  # too many to find room among the lines
-        figure.legend(fontsize=12, frameon=False, loc="outside right upper")
+    if len(runs) > 5:  # too many to find room among the lines: below the panel, in columns
+        figure.set_size_inches(9, 6.5)
+        figure.legend(fontsize=12, frameon=False, loc="outside lower center", ncols=3)
     else:
         axes.legend(fontsize=12, frameon=False)
     return png.save(figure, path)

@@ -5,7 +5,7 @@ import logging
 import os
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -36,8 +36,9 @@ class Checkpoints:
     def __enter__(self) -> "Checkpoints":
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, *error: object) -> None:
+        with contextlib.suppress(*((Exception,) if kind else ())):  # what ended the block matters more than what closing says
+            self.close()
 
     def save_init(self, params: Mapping[str, Any], stats: Mapping[str, Any]) -> None:
         """Write the tree as it was loaded, once; later calls change nothing."""
@@ -60,7 +61,7 @@ class Checkpoints:
         """Write `state` under its step, in the background; a step that stands already is left alone. Raises OSError naming the folder."""
         step = int(state.step)
         if step not in self.steps():
-            with _named(self.root / "checkpoints", OSError):
+            with _writing(self.root / "checkpoints"):
                 self._newest.save(step, args=_item(ocp.args.StandardSave(_flat(self._trained_only(state)))))
 
     def latest(self, shapes_at: Any) -> State | None:
@@ -88,20 +89,20 @@ class Checkpoints:
         """Write the weights that were just evaluated, if `score` (larger is better) beats the best so far."""
         best = self.best_score()
         if (best is None or score > best) and step not in self._best.all_steps():
-            with _named(self.root / "best", OSError):
+            with _writing(self.root / "best"):
                 self._best.wait_until_finished()
                 tree = {"params": trees.pick(params, self.trained), "stats": stats}
                 self._best.save(step, args=_item(ocp.args.StandardSave(_flat(tree))), metrics={"score": score}, force=True)
 
     def best_score(self) -> float | None:
         """The best score so far, None before the first."""
-        self._best.wait_until_finished()
+        self._settle_best()
         step = self._best.latest_step()
         return None if step is None else float(self._best.metrics(step)["score"])
 
     def best(self, params: Any, stats: Any) -> tuple[int, trees.Tree, trees.Tree]:
         """``(step, params, stats)`` of the best evaluated weights, placed like the given shapes. Raises Damaged."""
-        self._best.wait_until_finished()
+        self._settle_best()
         step = self._best.latest_step()
         if step is None:
             raise Damaged(f"{self.root / 'best'} holds no checkpoint")
@@ -111,16 +112,21 @@ class Checkpoints:
         initial, _ = self.init(params, stats)
         return step, trees.merge(trees.drop(initial, self.trained), found["params"]), found["stats"]
 
+    def _settle_best(self) -> None:
+        with _writing(self.root / "best"):
+            self._best.wait_until_finished()
+
     def wait(self) -> None:
         """Return when everything is on disk. Raises OSError naming the folder."""
-        with _named(self.root / "checkpoints", OSError):
+        with _writing(self.root / "checkpoints"):
             self._newest.wait_until_finished()
             self._best.wait_until_finished()
 
     def close(self) -> None:
         """Wait, then release the writers."""
-        self._newest.close()
-        self._best.close()
+        with _writing(self.root / "checkpoints"):
+            self._newest.close()
+            self._best.close()
 
     def _trained_only(self, state: State) -> State:
         return state.replace(params=trees.pick(state.params, self.trained))
@@ -157,17 +163,26 @@ def _free(folder: pathlib.Path, name: str) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def _named(path: pathlib.Path, kind: type[Exception] = Exception) -> Any:
-    """Turn what Orbax raises (any type; it has many) into one line that names the path."""
+def _named(path: pathlib.Path) -> Iterator[None]:
+    """Turn whatever Orbax raises on reading (it has many types) into one line that names the path."""
     try:
         yield
     except Damaged:
         raise
-    except kind as e:
-        first = str(e).strip().split("\n")[0][:200]
-        if isinstance(e, OSError) and e.errno is not None:
-            raise OSError(e.errno, f"{os.strerror(e.errno)} while writing a checkpoint", str(path)) from e
-        raise Damaged(f"damaged checkpoint {path}: {type(e).__name__}: {first}") from e
+    except Exception as e:
+        raise Damaged(f"damaged checkpoint {path}: {type(e).__name__}: {str(e).strip().splitlines()[0][:200]}") from e
+
+
+@contextlib.contextmanager
+def _writing(path: pathlib.Path) -> Iterator[None]:
+    """The same for writing; nothing half-written counts as a checkpoint."""
+    try:
+        yield
+    except Exception as e:
+        full = "No space left on device" in str(e) or "Disk quota exceeded" in str(e)
+        why = "no space left on device" if full else f"{type(e).__name__}: {str(e).strip().splitlines()[0][:200]}"
+        hint = "make room (train.keep says how many checkpoints stay) and run the same command again"
+        raise OSError(f"{path}: the checkpoint could not be written: {why}; {hint}") from e
 
 
 def _flat(tree: Any) -> dict[str, Any]:

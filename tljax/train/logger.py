@@ -1,11 +1,12 @@
 """What a run writes while it trains: a progress bar, `metrics.jsonl`, TensorBoard events; on process 0 only."""
 
+import contextlib
 import json
 import math
 import os
 import pathlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -41,8 +42,9 @@ class Logger:
     def __exit__(self, *error: object) -> None:
         self._bar.close()
         if self._writes:
-            self._lines.close()
-            self._events.close()
+            with _naming(self.root):
+                self._lines.close()
+                self._events.close()
 
     def say(self, text: str) -> None:
         """One line on the screen that does not break the progress bar."""
@@ -91,10 +93,19 @@ class Logger:
         if not self._writes:
             return
         scalars = {k: v for k, v in metrics.items() if isinstance(v, int | float)}
-        self._lines.write(json.dumps({"step": step, "split": split} | scalars) + "\n")
-        self._lines.flush()
-        for name, value in scalars.items():
-            self._events.add_scalar(f"{split}/{name}", value, step)
+        with _naming(self.root):
+            self._lines.write(json.dumps({"step": step, "split": split} | scalars) + "\n")
+            self._lines.flush()
+            for name, value in scalars.items():
+                self._events.add_scalar(f"{split}/{name}", value, step)
+
+
+@contextlib.contextmanager
+def _naming(folder: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        raise OSError(e.errno, f"metrics could not be written: {e.strerror}", str(folder)) from e
 
 
 def read(workdir: str | os.PathLike[str]) -> list[dict[str, Any]]:

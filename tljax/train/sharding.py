@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 AXES = ("data", "fsdp")
@@ -65,6 +66,13 @@ def _by_shape(shape: tuple[int, ...], fsdp: int, min_size: int) -> PartitionSpec
 def put(tree: Any, where: Any) -> Any:
     """Place host arrays, the same on every process, as global arrays with the shardings `where`."""
     return jax.tree.map(lambda x, s: jax.make_array_from_callback(np.shape(x), s, lambda index: np.asarray(x)[index]), tree, where)
+
+
+def fetch(tree: Any) -> Any:
+    """Host copies of global arrays, on every process; all processes have to call it."""
+    if jax.process_count() == 1:
+        return jax.device_get(tree)
+    return multihost_utils.process_allgather(tree, tiled=True)
 
 
 def put_batch(batch: Mapping[str, Any], mesh: Mesh) -> dict[str, Any]:

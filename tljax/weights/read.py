@@ -58,7 +58,7 @@ def read_hashed(path: StrPath, expected: str = "") -> tuple[dict[str, np.ndarray
 
 
 def locate(path: StrPath) -> Path:
-    """The file (or index) that `path` means. Raises as `read`."""
+    """The file (or index) that `path` means: itself, the one in that folder, or in ``model/`` of a workdir. Raises as `read`."""
     path = Path(path)
     if path.is_file():
         return path
@@ -68,6 +68,8 @@ def locate(path: StrPath) -> Path:
         return path / "model.safetensors"
     files = sorted(f for f in path.iterdir() if f.is_file())
     found = [f for f in files if f.name.endswith(".index.json")] or [f for f in files if f.suffix in SUFFIXES]
+    if not found and (path / "model").is_dir():
+        return locate(path / "model")
     if not found:
         raise FileNotFoundError(f"{path}: no weight file in this folder (looked for *.index.json and *{', *'.join(SUFFIXES)})")
     if len(found) > 1:
