@@ -48,10 +48,11 @@ def run(config: Config, root: str | pathlib.Path, quiet: bool = False) -> dict[s
       ValueError, FileNotFoundError, OSError: bad input, naming file, key or field. NonFinite: the loss. Interrupted: SIGTERM.
     """
     config.validate()
-    folder = workdir.claim(config, root)
+    folder = workdir.check(config, root)
     if (done := workdir.finished(folder)) is not None:
         return done
     r = prepare(config, folder, quiet)
+    workdir.claim(config, folder)
     proofs: list[certificate.Certificate] = []
     with checkpoint.Checkpoints(folder, plan.ever_trained(r.plans), config.train.keep) as checkpoints:
         state = initialise.initialise(r.start, checkpoints)
@@ -245,7 +246,8 @@ def show(result: dict[str, Any]) -> str:
     """The short table that a run ends with."""
     numbers = {k: v for k, v in result["metrics"].items() if isinstance(v, int | float)}
     row = {k: result[k] for k in ("task", "strategy", "seed", "measured_on")} | {k: f"{v:.4f}" for k, v in numbers.items()}
-    row |= {"trained": f"{result['params']['trainable']:,}", "frozen": f"{result['params']['frozen']:,}", "seconds": result["seconds"]}
+    row |= {"trained": f"{result['params']['trainable']:,}", "frozen": f"{result['params']['frozen']:,}"}
+    row["training seconds"] = result["seconds"]
     return table.text([row], list(row)) + f"\nselected on {result['selected_on']}; one seed, so no spread: experiments.compare runs several"
 
 

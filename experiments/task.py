@@ -47,7 +47,7 @@ def make(config: Config) -> Task:
         if config.strategy.split("(")[0].strip() != "scratch":
             raise ValueError(f"config.strategy={config.strategy!r} starts from pretrained values: give config.weights, or take scratch")
         described = _described(config, splits["train"])
-        return Task(splits, _model(config, described), described, None, True, "no pretrained weights")
+        return Task(splits, _model(config, described), described, None, True, "starting from random parameters")
     opened = weights.open(config.weights)
     classes = tuple(splits["train"].classes)
     new_head = config.new_head == "always" or (config.new_head == "auto" and classes != opened.config.labels)

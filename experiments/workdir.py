@@ -20,24 +20,35 @@ MAY_DIFFER = frozenset({
 })  # fmt: skip
 
 
-def claim(config: Config, workdir: str | os.PathLike[str]) -> pathlib.Path:
-    """Make the folder, or check that it belongs to this config; write `config.json`.
+def check(config: Config, workdir: str | os.PathLike[str]) -> pathlib.Path:
+    """The folder, if it is new or belongs to this config; nothing is written.
 
     Raises:
-      ValueError: the folder holds a run of another config; every field that differs is named.
+      ValueError: it holds a run of another config; every field that differs is named.
     """
     root = pathlib.Path(workdir)
-    root.mkdir(parents=True, exist_ok=True)
-    path, now = root / "config.json", json.loads(json.dumps(dataclasses.asdict(config)))
+    path, now = root / "config.json", _plain(config)
     if path.exists():
         was, fields = _fields(_json(path).get("config", {})), _fields(now)
         changed = [k for k in sorted(was.keys() | fields.keys()) if was.get(k) != fields.get(k) and not _may_differ(k)]
         if changed:
             lines = "; ".join(f"config.{k.replace('/', '.')} was {was.get(k)!r}, now {fields.get(k)!r}" for k in changed)
             raise ValueError(f"{root} holds a run of another config: {lines}. Go on with the old values, or take another workdir")
-    if jax.process_index() == 0:
-        write_json(path, {"config": now} | _made_with())
     return root
+
+
+def claim(config: Config, workdir: str | os.PathLike[str]) -> pathlib.Path:
+    """`check`, then make the folder and write `config.json`: call it once the config is known to be sound."""
+    root = check(config, workdir)
+    root.mkdir(parents=True, exist_ok=True)
+    if jax.process_index() == 0:
+        write_json(root / "config.json", {"config": _plain(config)} | _made_with())
+    return root
+
+
+def _plain(config: Config) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return value
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:

@@ -18,11 +18,24 @@ def test_arguments_defaults_and_errors():
     def thing(a: int, b: int = 2, *, c: int = 3) -> tuple[int, int, int]:
         return a, b, c
 
+    @registry.register
+    def adding(a: int) -> int:
+        return a + 1
+
+    @registry.register
+    def needing(a: int, *, filled: int) -> tuple[int, int]:
+        return a, filled
+
     assert registry.create("thing(1)", b=5, unknown=7) == (1, 5, 3)
     assert registry.create("thing(1, 9)", b=5, c=4) == (1, 9, 4)
     assert registry.create("thing(1, b=9)", b=5) == (1, 9, 3)
     with pytest.raises(ValueError, match=r"thing\(d=1\)'.*it is called as thing\(a"):
         registry.create("thing(d=1)")
+    with pytest.raises(ValueError, match=r"can only concatenate str.*it is called as adding\(a"):
+        registry.create("adding('x')")
+    with pytest.raises(ValueError, match=r"filled.*it is called as needing\(a: int\)"):
+        registry.create("needing(1, filled=2)", filled=1)
+    assert registry.create("needing(1)", filled=2) == (1, 2)
     with pytest.raises(KeyError, match="did you mean thing"):
         registry.create("thin")
     with pytest.raises(ValueError, match="two thing factories"):

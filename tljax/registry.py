@@ -55,6 +55,8 @@ class Registry:
     def create(self, expression: str, **defaults: Any) -> Any:
         """Call the factory named by `expression` with the literal arguments written in it.
 
+        Keyword-only parameters without a default are the caller's to fill (a strategy's `stages`), not the expression's.
+
         Args:
           expression: ``"name"`` or ``"name(arg, key=value)"``; arguments are Python literals.
           **defaults: passed on where the factory takes them; what the expression says wins.
@@ -65,13 +67,18 @@ class Registry:
         name, args, kwargs = parse(expression)
         factory = self[name]
         signature = inspect.signature(factory)
+        filled = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+        shown = signature.replace(
+            parameters=[p for p in signature.parameters.values() if p not in filled], return_annotation=inspect.Signature.empty
+        )
         bound = tuple(signature.parameters)[: len(args)]
         taken = {k: v for k, v in defaults.items() if k in signature.parameters and k not in bound}
         try:
+            shown.bind(*args, **{k: v for k, v in {**taken, **kwargs}.items() if k in kwargs or k in shown.parameters})
             call = signature.bind(*args, **{**taken, **kwargs})
-        except TypeError as e:
-            raise ValueError(f"{self.kind} {expression!r}: {e}; it is called as {name}{signature}") from None
-        return factory(*call.args, **call.kwargs)
+            return factory(*call.args, **call.kwargs)
+        except TypeError as e:  # too many, unknown or missing arguments, or one of a wrong type
+            raise ValueError(f"{self.kind} {expression!r}: {e}; it is called as {name}{shown}") from e
 
 
 def parse(expression: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:

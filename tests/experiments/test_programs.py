@@ -121,6 +121,7 @@ def test_splits_are_disjoint_and_the_test_part_ignores_the_seed():
     ("changes", "said"),
     [
         ({"strategy": "full"}, "give config.weights"),
+        ({"strategy": "scratch(1)"}, "it is called as scratch()"),
         ({"weights": "nowhere.pth", "strategy": "full"}, "nowhere.pth"),
         ({"data__per_class": 900}, "class"),
         ({"data__classes": ("0", "x")}, "x"),
@@ -138,4 +139,4 @@ def test_splits_are_disjoint_and_the_test_part_ignores_the_seed():
 def test_bad_configs_are_named_before_anything_is_trained(changes, said, tmp_path):
     with pytest.raises((ValueError, KeyError, FileNotFoundError)) as e:
         finetune.run(tiny(**changes), tmp_path / "run", quiet=True)
-    assert said in str(e.value) and not (tmp_path / "run" / "checkpoints").exists()
+    assert said in str(e.value) and not (tmp_path / "run").exists()

@@ -63,7 +63,7 @@ def test_what_is_missing_unexpected_or_mismatched_is_listed(arrays, tmp_path):
     with pytest.raises(ValueError) as error:
         weights.load(write(tmp_path, wrong), small())
     head, *lines = str(error.value).split("\n")
-    assert head.endswith("weights.npz: does not fit the model (names of own): 1 missing, 2 unexpected, 2 mismatched")
+    assert head.endswith("weights.npz: does not fit the model (key table: own): 1 missing, 2 unexpected, 2 mismatched")
     assert set(lines) == {
         f" ! {NAMES[0]}: got shape (5, 5, 3, 4), wanted (3, 3, 3, 4)",
         f" ! {NAMES[3]}: got int64, wanted float32",

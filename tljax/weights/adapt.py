@@ -26,7 +26,7 @@ def new_head(file: Shapes, model: Shapes, policy: str) -> str:
     if policy == "load":
         return ""
     if policy == "new":
-        return "head='new' was asked for"
+        return "a new head was asked for"
     if not file:
         return "the file has no head" if model else ""
     if set(file) - set(model) and set(model) - set(file):

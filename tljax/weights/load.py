@@ -41,7 +41,7 @@ class LoadReport:
     config: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{self.file}: {len(self.loaded)} loaded, {len(self.new)} new, {len(self.ignored)} ignored (names of {self.family})"]
+        lines = [f"{self.file}: {len(self.loaded)} loaded, {len(self.new)} new, {len(self.ignored)} ignored (key table: {self.family})"]
         for title, rules in (("reshaped", self.reshaped), ("new", self.new), ("ignored", self.ignored)):
             for rule in dict.fromkeys(rules.values()):
                 names = [name for name, r in rules.items() if r == rule]
@@ -180,7 +180,7 @@ def _listed(problems: list[str], where: str, keymap: Keymap) -> str:
     more = [f"   and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
     if any(" params/head/" in p for p in problems):
         more.append("   (head='new' leaves the file's head out and initialises the model's)")
-    return "\n".join([f"{where}: does not fit the model (names of {keymap.family}): {counts}", *shown, *more])
+    return "\n".join([f"{where}: does not fit the model (key table: {keymap.family}): {counts}", *shown, *more])
 
 
 def _is_float(leaf: Any) -> bool:
