@@ -33,6 +33,8 @@ def run(config: Config, root: str | pathlib.Path) -> list[dict[str, Any]]:
     c = config.compare
     if not (c.strategies and c.rates and c.seeds):
         raise ValueError("config.compare needs at least one of strategies, rates and seeds each")
+    if not task.is_classification(task.make_splits(config)["train"]):
+        raise ValueError(f"{config.data.source}: compare tabulates accuracies, so it needs a task with one class per example")
     folder = workdir.claim(config, root)
     if not config.train.compilation_cache:
         config.train.compilation_cache = str(folder.absolute() / "compiled")  # the seeds of a strategy share their programs

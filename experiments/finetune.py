@@ -53,7 +53,6 @@ def run(config: Config, root: str | pathlib.Path, quiet: bool = False) -> dict[s
         return done
     r = prepare(config, folder, quiet)
     workdir.claim(config, folder)
-    proofs: list[certificate.Certificate] = []
     with checkpoint.Checkpoints(folder, plan.ever_trained(r.plans), config.train.keep) as checkpoints:
         state = initialise.initialise(r.start, checkpoints)
         now = int(state.step)
@@ -62,7 +61,7 @@ def run(config: Config, root: str | pathlib.Path, quiet: bool = False) -> dict[s
             state = loop.fit(
                 state,
                 r.plans,
-                functools.partial(_build, r, proofs, log),
+                functools.partial(_build, r, log),
                 functools.partial(initialise.enter_phase, r.start),
                 _batches(r, now),
                 functools.partial(sharding.put_batch, mesh=r.mesh),
@@ -73,7 +72,7 @@ def run(config: Config, root: str | pathlib.Path, quiet: bool = False) -> dict[s
                 config.train.save_every,
             )
         chosen, variables = _chosen(r, checkpoints, state)
-    return _finish(r, variables, chosen, proofs)
+    return _finish(r, variables, chosen)
 
 
 def prepare(config: Config, root: pathlib.Path, quiet: bool = False) -> Run:
@@ -81,8 +80,8 @@ def prepare(config: Config, root: pathlib.Path, quiet: bool = False) -> Run:
     if config.train.compilation_cache:
         jax.config.update("jax_compilation_cache_dir", config.train.compilation_cache)
     t = task.make(config)
-    counts = [int(n) for n in data.class_counts(t.splits["train"])]
-    objective = objectives.create(config.objective, class_counts=counts)
+    counts = data.class_counts(t.splits["train"]) if task.is_classification(t.splits["train"]) else ()
+    objective = objectives.create(config.objective, class_counts=tuple(int(n) for n in counts))
     strategy = dataclasses.replace(strategies.create(config.strategy, t.model.stages), bn=config.bn)  # type: ignore[arg-type]  # validate() checked it
     mesh = sharding.make_mesh(config.train.data, config.train.fsdp)
     host, device = data.on_host(t.config), data.on_device(t.config)
@@ -94,7 +93,7 @@ def prepare(config: Config, root: pathlib.Path, quiet: bool = False) -> Run:
 
     first = initialise.Start(
         model=t.model, objective=objective, strategy=strategy, plans=(), mesh=mesh, seed=config.seed, lr=config.optim.lr,
-        one_pass=one_pass, num_classes=len(t.classes), pretrained=None if strategy.init == "scratch" else t.pretrained,
+        one_pass=one_pass, pretrained=None if strategy.init == "scratch" else t.pretrained,
         new_head=t.new_head or strategy.init == "scratch", head_init=config.head_init, ema=config.train.ema > 0,
     )  # fmt: skip
     shapes, _, _ = initialise.start_shapes(first)
@@ -111,9 +110,10 @@ def _batches(r: Run, now: int) -> Any:
     )  # fmt: skip
 
 
-def _build(r: Run, proofs: list[certificate.Certificate], log: logger.Logger, phase: plan.Plan, state: Any) -> program.Program:
-    """Compile the step of a phase and print its freeze certificate."""
+def _build(r: Run, log: logger.Logger, phase: plan.Plan, state: Any) -> program.Program:
+    """Compile the step of a phase, print its freeze certificate and keep it, for a resumed run does not build the phases before."""
     c = r.config.train
+    log.say(f"phase {phase.span.index}: compiling the step")
     make = functools.partial(
         step.make_step, r.task.model, r.objective, multiplier=optimizer.multiplier(r.config.optim, c.steps),
         transform=data.on_device(r.task.config), accumulate=c.accumulate, ema_decay=c.ema,
@@ -139,8 +139,13 @@ def _build(r: Run, proofs: list[certificate.Certificate], log: logger.Logger, ph
     if proof.problems:
         raise ValueError(f"the freeze certificate does not hold: {proof}")
     log.say(f"freeze certificate, {proof}")
-    proofs.append(proof)
+    if jax.process_index() == 0:
+        workdir.write_json(r.root / "certificate.json", _proofs(r.root) | {str(proof.phase): _proof(proof)})
     return prog
+
+
+def _proofs(root: pathlib.Path) -> dict[str, Any]:
+    return workdir.read_json(root / "certificate.json") if (root / "certificate.json").exists() else {}
 
 
 def _variables(state: Any) -> dict[str, Any]:
@@ -177,7 +182,7 @@ def _chosen(r: Run, checkpoints: checkpoint.Checkpoints, state: Any) -> tuple[in
     return step_, {"params": params, "batch_stats": stats}
 
 
-def _finish(r: Run, variables: dict[str, Any], chosen: int, proofs: list[certificate.Certificate]) -> dict[str, Any]:
+def _finish(r: Run, variables: dict[str, Any], chosen: int) -> dict[str, Any]:
     """Measure, draw, save the model, write `result.json` last: a workdir that has it is done."""
     c, split = r.config, r.config.measure
     measured, logits = _measure(r, variables, split, title=f"measuring on {split}")
@@ -203,7 +208,7 @@ def _finish(r: Run, variables: dict[str, Any], chosen: int, proofs: list[certifi
         "steps": c.train.steps,
         "seconds": round(seconds, 3),
         "examples_per_second": round(c.train.steps * c.data.batch_size / max(seconds, 1e-9), 1),
-        "certificate": [_proof(p) for p in proofs],
+        "certificate": [proof for _, proof in sorted(_proofs(r.root).items(), key=lambda item: int(item[0]))],
     }
     on_host = sharding.fetch(_bare(variables))
     if jax.process_index() == 0:

@@ -25,7 +25,7 @@ def run(config: Config, root: str | pathlib.Path, quiet: bool = False) -> dict[s
     if config.weights or config.strategy != "scratch":
         raise ValueError(f"pretrain starts from nothing: config.weights={config.weights!r} must be empty, config.strategy scratch")
     result = finetune.run(config, root, quiet)
-    if "majority" not in result and jax.process_index() == 0:
+    if "majority" not in result and "accuracy" in result["metrics"] and jax.process_index() == 0:
         folder, splits = pathlib.Path(root), task.make_splits(config)
         common = int(np.bincount(np.asarray(splits["train"].labels)).argmax())
         hits = np.asarray(splits[config.measure].labels) == common
@@ -49,7 +49,9 @@ def main(config: Config, root: str) -> None:
     result = run(config, root)
     if jax.process_index() == 0:
         print(finetune.show(result))
-        print(verdict(result))
+        if "majority" in result:
+            print(verdict(result))
+        print(f"{root}: give it to the other programs as --config.weights or --weights")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,9 @@ def run(main: Callable[[], None]) -> None:
 
 def _parsed(argv: list[str]) -> list[str]:
     """The flags, or one line on what is wrong with them: absl would print the traceback of a recipe that refuses its argument."""
+    for path in (arg.partition("=")[2].partition(":")[0] for arg in argv if arg.startswith("--config=")):
+        if not os.path.exists(path):
+            raise ValueError(f"{path}: no such recipe (--config=FILE.py[:ARGUMENT])")
     try:
         return flags.FLAGS(argv)
     except flags.Error as e:

@@ -54,7 +54,7 @@ def make(config: Config) -> Task:
     size = tuple(config.input_size) or opened.config.input_size
     described = dataclasses.replace(
         opened.config,
-        num_classes=max(len(classes), 1),
+        num_classes=outputs(splits["train"]),
         labels=classes,
         input_size=size,
         head=config.head if new_head else opened.config.head,
@@ -78,24 +78,37 @@ def make_splits(config: Config) -> dict[str, data.Source]:
     """
     d = config.data
     rest: Any = _source(config, d.source)
+    even = is_classification(rest)
     if d.test:
         test: Any = _like(rest, _source(config, d.test), d.test)
     else:
         size = int(d.test_size) if d.test_size >= 1 else float(d.test_size)
-        test, rest = data.split(rest, [size, None], seed=0)
+        test, rest = data.split(rest, [size, None], seed=0, stratified=even)
     if d.val:
         val: Any = _like(rest, _source(config, d.val), d.val)
         train = data.k_per_class(rest, d.per_class, config.seed) if d.per_class else rest
     elif d.val_per_class:
         val, train = data.split(rest, [d.val_per_class, d.per_class or None], config.seed, per_class=True)
     else:
-        val, train = data.split(rest, [float(d.val_share), None], config.seed)
+        val, train = data.split(rest, [float(d.val_share), None], config.seed, stratified=even)
         train = data.k_per_class(train, d.per_class, config.seed) if d.per_class else train
     splits = {"train": train, "val": val, "test": test}
     for name, source in splits.items():
         if not len(source):
             raise ValueError(f"the {name} split of {d.source} is empty; look at config.data")
     return splits
+
+
+def is_classification(source: data.Source) -> bool:
+    """Whether every example has one class; else the labels are several classes at once, or numbers."""
+    labels = np.asarray(source.labels)
+    return labels.ndim == 1 and labels.dtype.kind in "iu"
+
+
+def outputs(source: data.Source) -> int:
+    """How many outputs the head needs: one per class, or per column of the labels, or one."""
+    labels = np.asarray(source.labels)
+    return len(source.classes) if is_classification(source) else (labels.shape[1] if labels.ndim == 2 else 1)
 
 
 def aligned(source: data.Source, labels: Sequence[str], by_order: bool = False) -> data.Source:
@@ -142,7 +155,7 @@ def _source(config: Config, expression: str) -> data.Source:
     if d.parts:
         if not 0 <= d.part < len(d.parts):
             raise ValueError(f"config.data.part={d.part}: there are {len(d.parts)} parts")
-        source = data.split(source, list(d.parts), seed=0)[d.part]
+        source = data.split(source, list(d.parts), seed=0, stratified=is_classification(source))[d.part]
     if d.invert or d.noise or d.rotate:
         source = data.distort(source, d.invert, d.noise, d.rotate)
     return source
@@ -169,7 +182,7 @@ def _described(config: Config, source: data.Source) -> weights.PretrainedConfig:
     size = tuple(config.input_size) or (first.shape[:2] if first.ndim == 3 else ())
     channels = config.in_channels or first.shape[-1]
     bare = weights.PretrainedConfig(
-        config.model, max(len(source.classes), 1), channels, size, labels=tuple(source.classes), head=config.head, source=config.task
+        config.model, outputs(source), channels, size, labels=tuple(source.classes), head=config.head, source=config.task
     )
     if not size or config.normalise == "none":
         return bare

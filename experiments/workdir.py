@@ -29,7 +29,7 @@ def check(config: Config, workdir: str | os.PathLike[str]) -> pathlib.Path:
     root = pathlib.Path(workdir)
     path, now = root / "config.json", _plain(config)
     if path.exists():
-        was, fields = _fields(_json(path).get("config", {})), _fields(now)
+        was, fields = _fields(read_json(path).get("config", {})), _fields(now)
         changed = [k for k in sorted(was.keys() | fields.keys()) if was.get(k) != fields.get(k) and not _may_differ(k)]
         if changed:
             lines = "; ".join(f"config.{k.replace('/', '.')} was {was.get(k)!r}, now {fields.get(k)!r}" for k in changed)
@@ -60,10 +60,11 @@ def write_json(path: pathlib.Path, value: Any) -> None:
 
 def finished(root: pathlib.Path) -> dict[str, Any] | None:
     """The run's `result.json`, or None while it is not done."""
-    return _json(root / "result.json") if (root / "result.json").exists() else None
+    return read_json(root / "result.json") if (root / "result.json").exists() else None
 
 
-def _json(path: pathlib.Path) -> dict[str, Any]:
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+    """The content of a JSON file of the run. Raises ValueError naming a file that is damaged."""
     try:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return value

@@ -23,6 +23,10 @@ def test_arguments_defaults_and_errors():
         return a + 1
 
     @registry.register
+    def widths(widths: tuple[int, ...], rate: float | None = None) -> tuple[tuple[int, ...], float | None]:
+        return widths, rate
+
+    @registry.register
     def needing(a: int, *, filled: int) -> tuple[int, int]:
         return a, filled
 
@@ -31,8 +35,12 @@ def test_arguments_defaults_and_errors():
     assert registry.create("thing(1, b=9)", b=5) == (1, 9, 3)
     with pytest.raises(ValueError, match=r"thing\(d=1\)'.*it is called as thing\(a"):
         registry.create("thing(d=1)")
-    with pytest.raises(ValueError, match=r"can only concatenate str.*it is called as adding\(a"):
-        registry.create("adding('x')")
+    for bad in ("adding('x')", "adding(1.5)", "adding(True)", "adding(None)"):
+        with pytest.raises(ValueError, match=r"a=.* is \w+, wanted int; it is called as adding\(a"):
+            registry.create(bad)
+    assert registry.create("widths((1, 2), None)") == ((1, 2), None) and registry.create("widths((1,), 3)") == ((1,), 3.0)
+    with pytest.raises(ValueError, match="widths=3 is int"):
+        registry.create("widths(3)")
     with pytest.raises(ValueError, match=r"filled.*it is called as needing\(a: int\)"):
         registry.create("needing(1, filled=2)", filled=1)
     assert registry.create("needing(1)", filled=2) == (1, 2)

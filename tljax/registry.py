@@ -9,7 +9,9 @@ import difflib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 
@@ -76,9 +78,30 @@ class Registry:
         try:
             shown.bind(*args, **{k: v for k, v in {**taken, **kwargs}.items() if k in kwargs or k in shown.parameters})
             call = signature.bind(*args, **{**taken, **kwargs})
+            _check_types(signature, call.arguments)
             return factory(*call.args, **call.kwargs)
         except TypeError as e:  # too many, unknown or missing arguments, or one of a wrong type
             raise ValueError(f"{self.kind} {expression!r}: {e}; it is called as {name}{shown}") from e
+
+
+def _check_types(signature: inspect.Signature, arguments: Mapping[str, Any]) -> None:
+    for name, value in arguments.items():
+        wanted = signature.parameters[name].annotation
+        if not _fits(value, wanted):
+            raise TypeError(f"{name}={value!r} is {type(value).__name__}, wanted {getattr(wanted, '__name__', None) or wanted}")
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    """Whether a value is of an annotated kind, as far as one look at it tells: the elements of a tuple are not looked at."""
+    origin = typing.get_origin(wanted)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, one) for one in typing.get_args(wanted))
+    kind = origin or wanted
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return value is None if kind is None else not isinstance(kind, type) or kind is inspect.Parameter.empty or isinstance(value, kind)
 
 
 def parse(expression: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:

@@ -1,4 +1,11 @@
-"""CIFAR-10 ResNet-20 -> MNIST-M (digits on colour photographs, Ganin and Lempitsky 2015), few labels a class."""
+"""CIFAR-10 ResNet-20 -> MNIST-M (digits on colour photographs, Ganin and Lempitsky 2015), few labels a class.
+
+  python -m experiments.compare --config=experiments/configs/mnist_m.py:FOLDER,5 --config.weights=RESNET20 --workdir=runs/mnist_m_5
+
+Hardware and time: 2 CPU cores shared with other work, 22 min for 5 labels a class and 26 min for 20.
+Expected, test accuracy on 2,000 images, mean +- standard deviation over 3 seeds, 5 and 20 labels a class: scratch .120 +- .008 and
+.229 +- .040, probe .231 +- .031 and .244 +- .012, full .295 +- .068 and .789 +- .039; the whole table is in the README.
+"""
 
 from experiments.config import Compare, Config, Data, Train
 from tljax.train.optimizer import Optim

@@ -140,3 +140,19 @@ def test_bad_configs_are_named_before_anything_is_trained(changes, said, tmp_pat
     with pytest.raises((ValueError, KeyError, FileNotFoundError)) as e:
         finetune.run(tiny(**changes), tmp_path / "run", quiet=True)
     assert said in str(e.value) and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("objective", "metric"), [("huber", "mse"), ("sigmoid_cross_entropy", "mean_average_precision")])
+def test_tasks_without_one_class_per_example_run_too(objective, metric, tmp_path):
+    x = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32)
+    y = x[:, 0] * 2 if objective == "huber" else (x[:, :3] > 0).astype(np.int32)
+    np.savez(tmp_path / "table.npz", x=x, y=y)
+    source = f"npz({str(tmp_path / 'table.npz')!r})"
+    config = tiny(model="mlp(widths=(8,))", objective=objective, data__source=source, data__test_size=20, train__steps=60, optim__lr=0.02)
+    config.data.per_class = config.data.val_per_class = 0
+    result = pretrain.run(config, tmp_path / "run")
+    assert result["measured_on"] == "test (20 examples)" and "majority" not in result
+    worst = {"mse": (y.var() if objective == "huber" else 0), "mean_average_precision": 0.7}[metric]
+    assert (result["metrics"][metric] < worst) == (metric == "mse")
+    with pytest.raises(ValueError, match="one class per example"):
+        compare.run(config, tmp_path / "compared")

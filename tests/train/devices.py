@@ -30,7 +30,7 @@ def run(mesh):
     optim = optimizer.Optim(lr=1e-2, clip=1.0, weight_decay=0.1)
     plans = plan.make(strategy, variables["params"], model.stages, optim, 20)
     objective = objectives.create("cross_entropy")
-    start = initialise.Start(model, objective, strategy, plans, mesh, 0, 1e-2, lambda: iter(BATCHES[:1]), 4, pretrained=variables)
+    start = initialise.Start(model, objective, strategy, plans, mesh, 0, 1e-2, lambda: iter(BATCHES[:1]), pretrained=variables)
     state = initialise.initialise(start, None)
     where = jax.tree.map(lambda a: a.sharding, state)
     made = step.make_step(model, objective, plans[0], optimizer.multiplier(optim, 20), accumulate=2)

@@ -33,7 +33,6 @@ def wide(strategy):
         0,
         1e-3,
         lambda: iter([whole]),
-        5,
         ema=True,
     )
     state = initialise.shapes_at(start, 0)

@@ -96,7 +96,7 @@ def tiny(
     goal = objectives.create(objective)
     plans = plan.make(plan.with_rules(plain, goal.rules), models.shapes(net)["params"], net.stages, config, STEPS)
     start = initialise.Start(
-        net, goal, plain, plans, sharding.make_mesh(), seed=0, lr=config.lr, num_classes=3, ema=ema > 0,
+        net, goal, plain, plans, sharding.make_mesh(), seed=0, lr=config.lr, ema=ema > 0,
         one_pass=lambda: iter([batch(0), batch(1), batch(2)]), pretrained=models.init(net, jax.random.key(1)),
     )  # fmt: skip
     return Tiny(net, goal, plans, start, accumulate, ema, optimizer.multiplier(config, STEPS))

@@ -15,15 +15,16 @@ def measure(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
     Args:
       logits: `[N, C]`.
-      labels: integers `[N]`: `metrics.classification`; integers or booleans `[N, C]`: `metrics.multilabel`; floats: `metrics.regression`.
+      labels: integers `[N]`: `metrics.classification`; `[N, C]` of nothing but 0 and 1: `metrics.multilabel`; other floats:
+        `metrics.regression`.
 
     Raises:
       ValueError: as these do.
     """
+    if labels.ndim == 2 and np.isin(labels, (0, 1)).all():
+        return dict(metrics.multilabel(logits, labels))
     if labels.dtype.kind == "f":
         return dict(metrics.regression(logits.reshape(labels.shape), labels))
-    if labels.ndim == 2:
-        return dict(metrics.multilabel(logits, labels))
     return metrics.classification(logits, labels, logits.shape[-1])
 
 

@@ -34,7 +34,6 @@ class Start:
       new_head: whether the pretrained variables' head is new and `head_init` applies.
       head_init: call expression of `strategies.head_inits`; empty: the head's own random start.
       one_pass: gives the batches of one pass over the training data, as the model takes them.
-      num_classes: of the task.
       ema: whether a moving average is kept.
       rules: shardings that override those by shape.
     """
@@ -47,7 +46,6 @@ class Start:
     seed: int
     lr: float
     one_pass: Batches
-    num_classes: int
     pretrained: Mapping[str, Any] | None = None
     new_head: bool = True
     head_init: str = ""
