@@ -133,9 +133,9 @@ def _build(r: Run, log: logger.Logger, phase: plan.Plan, state: Any) -> program.
             0
         ]
         whole = initialise.enter_phase(r.start, state, everything)
-        micro = data.on_device(r.task.config)({k: v[: len(v) // c.accumulate] for k, v in host.items()})
+        micro = {k: v[: len(v) // c.accumulate] for k, v in host.items()}
         full = program.build(make(plan=everything), whole, placed)
-        proof = certificate.compare(proof, r.task.model, r.objective, phase, state, micro, full)
+        proof = certificate.compare(proof, r.task.model, r.objective, phase, state, micro, full, data.on_device(r.task.config))
     if proof.problems:
         raise ValueError(f"the freeze certificate does not hold: {proof}")
     log.say(f"freeze certificate, {proof}")

@@ -1,7 +1,7 @@
 """The freeze certificate: proves, for the program about to run, that what a phase freezes stays as it is and costs nothing."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -31,7 +31,7 @@ class Certificate:
       moment_bytes: bytes of the optimizer's arrays, counters apart.
       still_statistics: batch-statistics arrays that the program passes through untouched.
       step_flops: of the compiled step, per micro-batch (XLA's cost analysis).
-      suffix_flops: forward of everything + backward of the trained suffix, compiled apart; None unless the comparison was asked for.
+      suffix_flops: preprocessing and forward of everything + backward of the trained suffix, compiled apart; None unless the comparison was asked for.
       update_flops: of the optimizer's update of the trained leaves, likewise.
       full_flops: of the step that trains everything; None unless asked for.
       problems: what is wrong, empty if nothing.
@@ -113,6 +113,7 @@ def compare(
     state: State,
     micro: Mapping[str, Any],
     full: program.Program | None = None,
+    transform: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
 ) -> Certificate:
     """Add the FLOPs of the trained suffix, computed through model slices and not through the step, and of the full step.
 
@@ -122,10 +123,13 @@ def compare(
       objective: of the run.
       plan: of the phase.
       state: arrays or shapes.
-      micro: one micro-batch (arrays or shapes), as the model takes it, on one device.
+      micro: one micro-batch (arrays or shapes), on one device.
       full: the `program.Program` that trains everything, or None.
+      transform: the device half of preprocessing, which the step includes.
     """
-    suffix, update = _suffix_flops(model, objective, plan, _bare(state), _bare(dict(micro)))
+    prepared = jax.eval_shape(transform, _bare(dict(micro)))
+    suffix, update = _suffix_flops(model, objective, plan, _bare(state), prepared)
+    suffix += _cost(transform, _bare(dict(micro)))
     problems = list(certificate.problems)
     if certificate.step_flops > TOLERANCE * suffix + update + ELEMENTWISE * certificate.trainable:
         problems.append(f"the step costs {certificate.step_flops:.4g} FLOP, forward + backward of the trained suffix {suffix:.4g}")
