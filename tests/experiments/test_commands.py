@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from tljax.train import logger
+
 ROOT = pathlib.Path(__file__).parents[2]
 KILLS = int(os.environ.get("TLJAX_KILLS", "2"))
 SETTINGS = {
@@ -39,9 +41,8 @@ def run(program, *args, **kwargs):
     return subprocess.run(command(program, *args), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600, **kwargs)
 
 
-def rows(workdir):
-    path = workdir / "metrics.jsonl"
-    return path.read_text().count("\n") if path.exists() else 0
+def last_step(workdir):
+    return max((row["step"] for row in logger.read(workdir)), default=0)
 
 
 def final_bits(workdir):
@@ -52,26 +53,19 @@ def test_killed_at_random_steps_a_run_ends_in_the_same_bits(source_model, tmp_pa
     recipe = [*RECIPE, f"--config.weights={source_model}", "--config.train.select=last"]
     done = run("finetune", *recipe, f"--workdir={tmp_path / 'whole'}")
     assert done.returncode == 0, done.stderr[-2000:]
-    rng, killed = random.Random(KILLS), []
-    for _ in range(KILLS):
-        process = subprocess.Popen(
-            command("finetune", *recipe, f"--workdir={tmp_path / 'cut'}"),
-            cwd=ROOT,
-            env=environment(),
-            stderr=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-        begun, target = rows(tmp_path / "cut"), rng.randint(1, 12)
-        while process.poll() is None and rows(tmp_path / "cut") - begun < target:
+    for target in sorted(random.Random(KILLS).sample(range(1, 36), KILLS)):
+        args = command("finetune", *recipe, f"--workdir={tmp_path / 'cut'}")
+        process = subprocess.Popen(args, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while process.poll() is None and last_step(tmp_path / "cut") < target:
             time.sleep(0.002)
-        killed.append(rows(tmp_path / "cut"))
+        assert process.poll() is None, f"the run was over before step {target} was seen"
         process.send_signal(signal.SIGKILL)
         process.wait()
-        if (tmp_path / "cut" / "result.json").exists():
-            break
     done = run("finetune", *recipe, f"--workdir={tmp_path / 'cut'}")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert killed and final_bits(tmp_path / "cut") == final_bits(tmp_path / "whole"), killed
+    assert final_bits(tmp_path / "cut") == final_bits(tmp_path / "whole")
+    proofs = [json.loads((tmp_path / name / "result.json").read_text())["certificate"] for name in ("cut", "whole")]
+    assert proofs[0] == proofs[1] and len(proofs[0]) == 3
 
 
 def test_two_processes_train_as_one(source_model, tmp_path):

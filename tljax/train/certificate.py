@@ -31,7 +31,8 @@ class Certificate:
       moment_bytes: bytes of the optimizer's arrays, counters apart.
       still_statistics: batch-statistics arrays that the program passes through untouched.
       step_flops: of the compiled step, per micro-batch (XLA's cost analysis).
-      suffix_flops: preprocessing and forward of everything + backward of the trained suffix, compiled apart; None unless the comparison was asked for.
+      suffix_flops: preprocessing and forward of everything + backward of the trained suffix, compiled apart; None unless the comparison was
+        asked for.
       update_flops: of the optimizer's update of the trained leaves, likewise.
       full_flops: of the step that trains everything; None unless asked for.
       problems: what is wrong, empty if nothing.
