@@ -113,6 +113,7 @@ def _batches(r: Run, now: int) -> Any:
 def _build(r: Run, log: logger.Logger, phase: plan.Plan, state: Any) -> program.Program:
     """Compile the step of a phase, print its freeze certificate and keep it, for a resumed run does not build the phases before."""
     c = r.config.train
+    log.say(trees.describe(state.params, phase.groups, leaves=False))
     log.say(f"phase {phase.span.index}: compiling the step")
     make = functools.partial(
         step.make_step, r.task.model, r.objective, multiplier=optimizer.multiplier(r.config.optim, c.steps),
