@@ -166,10 +166,9 @@ def _validate(r: Run, checkpoints: checkpoint.Checkpoints, log: logger.Logger, n
 def _measure(r: Run, variables: dict[str, Any], split: str, title: str = "") -> tuple[dict[str, Any], np.ndarray]:
     """``(metrics, logits [N, ...])`` on one split."""
     source = r.task.splits[split]
-    weights_only = {"params": {k: variables["params"][k] for k in ("backbone", "head")}, "batch_stats": variables["batch_stats"]}
     c = r.config.data
     logits = predict.predict(
-        r.predict, weights_only, source, c.eval_batch_size, data.on_host(r.task.config), r.mesh, c.workers, "" if r.quiet else title
+        r.predict, _bare(variables), source, c.eval_batch_size, data.on_host(r.task.config), r.mesh, c.workers, "" if r.quiet else title
     )
     return measure.measure(logits, np.asarray(source.labels)), logits
 
@@ -221,6 +220,7 @@ def _finish(r: Run, variables: dict[str, Any], chosen: int) -> dict[str, Any]:
 
 
 def _bare(variables: dict[str, Any]) -> dict[str, Any]:
+    """The variables without what the objective trains."""
     return {"params": {k: variables["params"][k] for k in ("backbone", "head")}, "batch_stats": variables["batch_stats"]}
 
 

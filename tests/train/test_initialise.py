@@ -46,4 +46,4 @@ def test_the_same_seed_gives_the_same_start_and_another_does_not():
     a, b = (initialise.initialise(start, None) for _ in range(2))
     c = initialise.initialise(dataclasses.replace(start, seed=1), None)
     assert same(a.params, b.params) and not same(a.params, c.params)
-    assert trees.flatten(a.params).keys() == trees.flatten(start.pretrained["params"] if start.pretrained else a.params).keys()
+    assert trees.flatten(a.params).keys() == trees.flatten(models.shapes(start.model)["params"]).keys()
