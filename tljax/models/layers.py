@@ -1,5 +1,8 @@
 """Layers that several backbones share."""
 
+import functools
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -7,14 +10,116 @@ import jax
 import jax.numpy as jnp
 
 
-def batch_norm(bn_train: bool, dtype: Any, name: str, epsilon: float = 1e-5, momentum: float = 0.9) -> nn.BatchNorm:
+def batch_norm(
+    bn_train: bool, dtype: Any, name: str, epsilon: float = 1e-5, momentum: float = 0.9, scale_init: Any = nn.initializers.ones
+) -> nn.BatchNorm:
     """BatchNorm (Ioffe and Szegedy 2015) with statistics in float32.
 
     With `bn_train` it normalises by the batch's statistics and updates the running ones,
     ``running = momentum * running + (1 - momentum) * batch`` (biased variance; PyTorch stores n / (n - 1) times it, with momentum
     counted the other way round: its 0.1 is 0.9 here). Without, it uses the running statistics and leaves them alone.
     """
-    return nn.BatchNorm(use_running_average=not bn_train, momentum=momentum, epsilon=epsilon, dtype=dtype, name=name)
+    return nn.BatchNorm(use_running_average=not bn_train, momentum=momentum, epsilon=epsilon, dtype=dtype, scale_init=scale_init, name=name)
+
+
+def pointwise(width: int, dtype: Any, name: str) -> nn.Conv:
+    """1x1 convolution without bias, `[B, H, W, C]` -> `[B, H, W, width]`, computed as a matrix product (on CPUs twice as fast)."""
+    return nn.Conv(width, (1, 1), use_bias=False, dtype=dtype, conv_general_dilated=_matmul, name=name)
+
+
+def _matmul(x: jax.Array, kernel: jax.Array, *_: Any, precision: Any = None, **__: Any) -> jax.Array:
+    return jnp.matmul(x, kernel[0, 0], precision=precision)
+
+
+Padding = tuple[tuple[int, int], tuple[int, int]] | str
+
+
+class DepthwiseConv(nn.Module):
+    """One filter per channel: ``y[b, i, j, c] = sum_uv kernel[u, v, 0, c] x[b, stride i + u - top, stride j + v - left, c]``, no bias.
+
+    `x [B, H, W, C]`, kernel `[size, size, 1, C]` as in `nn.Conv` with ``feature_group_count=C``. On CPUs, where XLA runs that convolution
+    an order of magnitude slower, it is computed as size^2 shifted multiply-adds; the platform is chosen when the program is lowered.
+    """
+
+    size: int = 3
+    stride: int = 1
+    padding: Padding = "SAME"
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        kernel = self.param("kernel", nn.initializers.he_normal(), (self.size, self.size, 1, x.shape[-1]))
+        x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
+        strides = (self.stride, self.stride)
+        padding = (
+            jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, self.padding)
+            if isinstance(self.padding, str)
+            else self.padding
+        )
+        return jax.lax.platform_dependent(
+            x,
+            kernel,
+            cpu=lambda x, kernel: shifted_depthwise(x, kernel, self.stride, tuple(padding)),
+            default=lambda x, kernel: grouped_depthwise(x, kernel, self.stride, tuple(padding)),
+        )
+
+
+def grouped_depthwise(x: jax.Array, kernel: jax.Array, stride: int, padding: Sequence[tuple[int, int]]) -> jax.Array:
+    """`DepthwiseConv` as XLA's grouped convolution."""
+    layout = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(x, kernel, (stride, stride), padding, dimension_numbers=layout, feature_group_count=x.shape[-1])
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def shifted_depthwise(x: jax.Array, kernel: jax.Array, stride: int, padding: Sequence[tuple[int, int]]) -> jax.Array:
+    """`DepthwiseConv` as one multiply-add of the whole image per kernel element, summed in float32 or more.
+
+    Its backward pass is written out, because XLA:CPU takes ten times as long for the one that it derives: the gradient of `x` is the same
+    sum over the mirrored kernel; that of `kernel` is accumulated image by image.
+    """
+    size, wide = kernel.shape[0], jnp.promote_types(x.dtype, jnp.float32)
+    padded = jnp.pad(x, ((0, 0), *padding, (0, 0))).astype(wide)
+    rows, columns = ((n - size) // stride + 1 for n in padded.shape[1:3])
+    total = jnp.zeros((), wide)
+    for (u, v), shifted in _shifted(padded, size, stride, rows, columns).items():
+        total = total + shifted * kernel[u, v, 0].astype(wide)
+    return total.astype(x.dtype)
+
+
+def _shifted(padded: jax.Array, size: int, stride: int, rows: int, columns: int) -> dict[tuple[int, int], jax.Array]:
+    """What each kernel element sees: ``(u, v) -> [..., rows, columns, C]`` of `[..., H, W, C]`."""
+    down, across = stride * (rows - 1) + 1, stride * (columns - 1) + 1
+    return {(u, v): padded[..., u : u + down : stride, v : v + across : stride, :] for u, v in itertools.product(range(size), range(size))}
+
+
+def _shifted_forward(x: jax.Array, kernel: jax.Array, stride: int, padding: Sequence[tuple[int, int]]) -> Any:
+    return shifted_depthwise(x, kernel, stride, padding), (x, kernel)
+
+
+def _shifted_backward(stride: int, padding: Sequence[tuple[int, int]], saved: Any, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
+    x, kernel = saved
+    size, wide = kernel.shape[0], jnp.promote_types(x.dtype, jnp.float32)
+    low = [size - 1 - before for before, _ in padding]
+    high = [n + size - 1 - lo - (stride * (out - 1) + 1) for n, lo, out in zip(x.shape[1:3], low, dy.shape[1:3], strict=True)]
+    edges = [(lo, hi, stride - 1) for lo, hi in zip(low, high, strict=True)]
+    # the barrier keeps XLA from computing the spread gradient anew for each of the kernel's elements
+    spread = jax.lax.optimization_barrier(jax.lax.pad(dy, jnp.zeros((), dy.dtype), ((0, 0, 0), *edges, (0, 0, 0))))
+    dx = shifted_depthwise(spread, kernel[::-1, ::-1], 1, ((0, 0), (0, 0)))
+
+    padded = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+
+    def add(sums: list[jax.Array], one: tuple[jax.Array, jax.Array]) -> tuple[list[jax.Array], None]:
+        image, gradient = (a.astype(wide) for a in one)
+        seen = _shifted(image, size, stride, *gradient.shape[:2])
+        return [s + part * gradient for s, part in zip(sums, seen.values(), strict=True)], None
+
+    sums, _ = jax.lax.scan(add, [jnp.zeros(dy.shape[1:], wide)] * size**2, (padded, dy))
+    sums = jax.lax.optimization_barrier(sums)
+    dk = jnp.stack([s.sum((0, 1)) for s in sums]).reshape(kernel.shape)
+    return dx, dk.astype(kernel.dtype)
+
+
+shifted_depthwise.defvjp(_shifted_forward, _shifted_backward)
 
 
 def option_a_shortcut(x: jax.Array, width: int, stride: int) -> jax.Array:

@@ -1,7 +1,9 @@
-"""The two stated rules by which a checkpoint is made to fit a model: another head, another number of input channels."""
+"""The stated rules by which a checkpoint is made to fit a model: another head, other input channels, another image size."""
 
+import math
 from collections.abc import Mapping
 
+import jax
 import numpy as np
 
 POLICIES = ("auto", "new", "load")
@@ -66,3 +68,29 @@ def fold_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
         return np.stack([kernel[:, :, j::channels].sum(axis=2) for j in range(channels)], axis=2)
     copies = [len(range(j % old, channels, old)) for j in range(channels)]
     return np.stack([kernel[:, :, j % old] / np.asarray(copies[j], kernel.dtype) for j in range(channels)], axis=2)
+
+
+def patch_grid(tokens: int, size: tuple[int, ...], patch: int) -> tuple[int, int] | None:
+    """Rows and columns of `tokens` patches: those of an image of `size` pixels where they are that many, else a square; None: neither."""
+    if len(size) == 2 and (size[0] // patch) * (size[1] // patch) == tokens:
+        return size[0] // patch, size[1] // patch
+    side = math.isqrt(tokens)
+    return (side, side) if side * side == tokens else None
+
+
+def position_rule(file: tuple[int, int], model: tuple[int, int]) -> str:
+    """The rule of `resample_position` in words, for the report."""
+    return f"position embeddings {file[0]} x {file[1]} -> {model[0]} x {model[1]}: bicubic, antialiased; the class token's kept"
+
+
+def resample_position(position: np.ndarray, file: tuple[int, int], model: tuple[int, int]) -> np.ndarray:
+    """Position embeddings `[1, 1 + h w, D]` of a grid `file` = (h, w) for a grid `model` = (H, W): `[1, 1 + H W, D]`, float32.
+
+    The class token's entry, the first, is kept. The others are an image of D channels, resized as in Dosovitskiy et al. 2021, section 3.2:
+    with Keys' cubic (a = -1/2), pixel centres at halves, the kernel stretched when shrinking, weights renormalised at the border
+    (PyTorch's ``interpolate(mode="bicubic", antialias=True)``).
+    """
+    first, grid = np.asarray(position[:, :1], np.float32), np.asarray(position[:, 1:], np.float32)
+    width = grid.shape[-1]
+    resized = jax.image.resize(grid.reshape(*file, width), (*model, width), "cubic", antialias=True)
+    return np.concatenate([first, np.asarray(resized).reshape(1, -1, width)], axis=1)

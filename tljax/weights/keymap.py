@@ -30,7 +30,26 @@ def _transposed(name: str, axes: tuple[int, ...]) -> Transform:
 
 IDENTITY = Transform("", None, lambda a: a, lambda a: a)
 CONV = _transposed("conv OIHW -> HWIO", (2, 3, 1, 0))
+DEPTHWISE_KERAS = _transposed("depthwise HWCM -> HWMC", (0, 1, 3, 2))
+POINTWISE_HEAD = Transform("1x1 convolution -> linear", 4, lambda a: a.reshape(a.shape[2:]), lambda a: a[None, None])
 LINEAR = _transposed("linear [out, in] -> [in, out]", (1, 0))
+
+
+def part(i: int, count: int, then: Transform) -> Transform:
+    """Part `i` of a tensor that holds `count` equal parts along its first axis, and `then` on it.
+
+    `backward` gives that part; the file's tensor is the parts of all the rule's targets, concatenated in their order.
+    """
+
+    def forward(a: np.ndarray) -> np.ndarray:
+        size = len(np.atleast_1d(a))  # a scalar, or a size that does not divide, shows in the comparison of shapes
+        return then.forward(np.atleast_1d(a)[size * i // count : size * (i + 1) // count])
+
+    return Transform(f"part {i + 1} of {count}, {then.name}".removesuffix(", "), then.ndim, forward, then.backward)
+
+
+Target = tuple[str, Transform]
+"""A path (in rules: its template) and the transform that fills it."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +58,19 @@ class Keymap:
 
     Attributes:
       family: its name.
-      rules: regex over the file's whole name -> (path template, transform); the template refers to groups as in `re.Match.expand`, and
-        begins with ``params/`` or ``batch_stats/``. First match wins. In a regex everything but its groups is a literal (``\.`` for a
-        dot) and groups do not nest: so each rule also reads backwards (`file_name`).
-      infer: the file's names and shapes -> the fields `model`, `num_classes`, `in_channels` of its `PretrainedConfig`; 0 classes: the
-        file has no head. Raises ValueError saying what differs where the names fit and the architecture does not.
+      rules: regex over the file's whole name -> (path template, transform), or a tuple of such pairs where one tensor fills several
+        leaves (see `part`); a template refers to groups as in `re.Match.expand`, and begins with ``params/`` or ``batch_stats/``. First
+        match wins. In a regex everything but its groups is a literal (``\.`` for a dot) and groups do not nest: so each rule also reads
+        backwards (`file_name`).
+      infer: the file's names and shapes -> the fields `model`, `num_classes`, `in_channels` (where shapes tell it, `input_size`) of its
+        `PretrainedConfig`; 0 classes: the file has no head. Raises ValueError saying what differs where the names fit and the
+        architecture does not.
       config: these fields -> the config assumed where none lies beside the file.
       ignored: regexes of names that hold nothing of ours.
     """
 
     family: str
-    rules: Mapping[str, tuple[str, Transform]]
+    rules: Mapping[str, Target | tuple[Target, ...]]
     infer: Callable[[Shapes], dict[str, Any]]
     config: Callable[[dict[str, Any]], PretrainedConfig]
     ignored: tuple[str, ...] = ()
@@ -61,22 +82,22 @@ keymaps = Registry("key table")
 
 @dataclass(frozen=True)
 class Translation:
-    """File names sorted by what a keymap says of them: `known` maps name -> (path, transform)."""
+    """File names sorted by what a keymap says of them: `known` maps name -> its (path, transform) pairs."""
 
-    known: dict[str, tuple[str, Transform]]
+    known: dict[str, tuple[Target, ...]]
     ignored: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
 def translate(keymap: Keymap, names: Iterable[str]) -> Translation:
     """Apply the table to a file's names."""
-    known: dict[str, tuple[str, Transform]] = {}
+    known: dict[str, tuple[Target, ...]] = {}
     ignored: list[str] = []
     unknown: list[str] = []
     for name in names:
-        for regex, (template, transform) in keymap.rules.items():
+        for regex, rule in keymap.rules.items():
             if match := re.fullmatch(regex, name):
-                known[name] = (match.expand(template), transform)
+                known[name] = tuple((match.expand(template), transform) for template, transform in _targets(rule))
                 break
         else:
             (ignored if any(re.fullmatch(regex, name) for regex in keymap.ignored) else unknown).append(name)
@@ -85,13 +106,25 @@ def translate(keymap: Keymap, names: Iterable[str]) -> Translation:
 
 def file_name(keymap: Keymap, path: str) -> str | None:
     """The name that `path` has in a file of this family, or None where the table does not lead there."""
-    for regex, (template, _) in keymap.rules.items():
-        groups = re.findall(r"\(([^()]*)\)", regex)
-        path_regex = re.sub(r"\\\\(\d)", lambda m: f"(?P<g{m[1]}>{groups[int(m[1]) - 1]})", re.escape(template))  # noqa: B023
-        numbers = iter(range(1, len(groups) + 1))
-        name_template = re.sub(r"\([^()]*\)", lambda _: f"\\g<g{next(numbers)}>", regex).replace("\\.", ".")  # noqa: B023
-        if match := re.fullmatch(path_regex, path):
-            name = match.expand(name_template)
-            if re.fullmatch(regex, name):
+    for regex, rule in keymap.rules.items():
+        for template, _ in _targets(rule):
+            name = _backwards(regex, template, path)
+            if name is not None:
                 return name
     return None
+
+
+def _targets(rule: Target | tuple[Target, ...]) -> tuple[Target, ...]:
+    return (rule,) if isinstance(rule[0], str) else rule  # type: ignore[return-value]
+
+
+def _backwards(regex: str, template: str, path: str) -> str | None:
+    groups = re.findall(r"\(([^()]*)\)", regex)
+    path_regex = re.sub(r"\\\\(\d)", lambda m: f"(?P<g{m[1]}>{groups[int(m[1]) - 1]})", re.escape(template))
+    match = re.fullmatch(path_regex, path)
+    if match is None:
+        return None
+    numbers = iter(range(1, len(groups) + 1))
+    name_template = re.sub(r"\([^()]*\)", lambda _: f"\\g<g{next(numbers)}>", regex).replace("\\.", ".")
+    name = match.expand(name_template)
+    return name if re.fullmatch(regex, name) else None

@@ -55,8 +55,9 @@ def load(
 ) -> tuple[dict[str, Any], LoadReport]:
     """Fill `model`'s variables from a weight file; every leaf comes from the file or is named in the report.
 
-    The key table is the one whose paths fit the model best. Shapes are compared before anything is computed. Two differences are adapted,
-    by the rules of `adapt.new_head` and `adapt.fold_channels`; every other one is an error. Floating leaves are cast to the model's dtype.
+    The key table is the one whose paths fit the model best. Shapes are compared before anything is computed. Three differences are adapted,
+    by the rules of `adapt.new_head`, `adapt.fold_channels` and `adapt.resample_position`; every other one is an error. Floating leaves are
+    cast to the model's dtype.
 
     Args:
       path: as in `weights.read`.
@@ -75,23 +76,29 @@ def load(
     """
     found = config.beside(locate(path))
     arrays, _ = read_hashed(path, sha256 or (found[0].sha256 if found else ""))
-    return fill(arrays, model, key, head, str(path))
+    return fill(arrays, model, key, head, str(path), found[0].input_size if found else ())
 
 
 def fill(
-    arrays: Mapping[str, np.ndarray], model: models.TransferModel, key: jax.Array | None, head: str, where: str
+    arrays: Mapping[str, np.ndarray],
+    model: models.TransferModel,
+    key: jax.Array | None,
+    head: str,
+    where: str,
+    input_size: tuple[int, ...] = (),
 ) -> tuple[dict[str, Any], LoadReport]:
-    """`load` from arrays that were read already; `where` names them in errors."""
+    """`load` from arrays that were read already; `where` names them in errors, `input_size` is the one they were made for, if known."""
     wanted = trees.flatten(models.shapes(model))
     keymap, names = _fitting(arrays, wanted, where)
     found, reshaped, problems = _to_ours(arrays, names)
     ignored = dict.fromkeys(names.ignored, "holds nothing of the model's")
     reason = adapt.new_head(_head(found), _head(wanted), head)
     if reason:
-        ignored |= {name: f"head: {reason}" for name, (path, _) in names.known.items() if _is_head(path)}
+        ignored |= {name: f"head: {reason}" for name, pairs in names.known.items() if any(_is_head(path) for path, _ in pairs)}
         found = {path: a for path, a in found.items() if not _is_head(path)}
     new = {path: f"models.init: {reason}" for path in wanted if reason and _is_head(path)}
     _fold_stem(found, wanted, model, reshaped)
+    _resample_position(found, wanted, model, input_size, reshaped)
     problems += _differences(found, {p: s for p, s in wanted.items() if p not in new}, keymap)
     problems += [f" + {ascii(name)[1:-1]}" for name in names.unknown]
     if problems:
@@ -110,7 +117,7 @@ def _fitting(arrays: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -
     for family in keymaps:
         keymap = keymaps[family]()
         names = translate(keymap, arrays)
-        scored.append((len({path for path, _ in names.known.values()} & wanted.keys()), keymap, names))
+        scored.append((len({path for pairs in names.known.values() for path, _ in pairs} & wanted.keys()), keymap, names))
     fits, keymap, names = max(scored, key=lambda s: s[0])
     if not fits:
         raise ValueError(
@@ -124,7 +131,7 @@ def _to_ours(arrays: Mapping[str, np.ndarray], names: Translation) -> tuple[dict
     found: dict[str, np.ndarray] = {}
     reshaped: dict[str, str] = {}
     problems = []
-    for name, (path, transform) in names.known.items():
+    for name, (path, transform) in ((name, pair) for name, pairs in names.known.items() for pair in pairs):
         a = arrays[name]
         if path in found:
             problems.append(f" + {name} (a second tensor for {path})")
@@ -155,6 +162,23 @@ def _fold_stem(found: dict[str, np.ndarray], wanted: Mapping[str, Any], model: m
         if same and have[2] != want[2] and have[2] and want[2] in channels:
             found[path] = adapt.fold_channels(np.asarray(a, np.float32) if _is_float(a) else a, want[2])
             reshaped[path] = "; ".join(filter(None, (reshaped.get(path), adapt.channel_rule(have[2], want[2]))))
+
+
+def _resample_position(
+    found: dict[str, np.ndarray], wanted: Mapping[str, Any], model: models.TransferModel, size: tuple[int, ...], reshaped: dict[str, str]
+) -> None:
+    path, kernel = (f"params/backbone/{model.stages[0]}/{leaf}" for leaf in ("position", "proj/kernel"))
+    if not ({path, kernel} <= found.keys() and {path, kernel} <= wanted.keys()):
+        return
+    have, want, patch = found[path].shape, tuple(wanted[path].shape), wanted[kernel].shape[0]
+    if len(have) != 3 or have[1] < 2 or (have[0], have[2]) != (1, want[2]) or found[kernel].shape[:2] != (patch, patch):
+        return
+    if have == want and not size:
+        return  # as many patches, and nothing says that they were arranged in another way
+    old, new = (adapt.patch_grid(n[1] - 1, s, patch) for n, s in ((have, size), (want, model.input_spec["x"].shape[:2])))
+    if old and new and old != new and _is_float(found[path]):
+        found[path] = adapt.resample_position(found[path], old, new)
+        reshaped[path] = "; ".join(filter(None, (reshaped.get(path), adapt.position_rule(old, new))))
 
 
 def _differences(found: Mapping[str, np.ndarray], wanted: Mapping[str, Any], keymap: Keymap) -> list[str]:

@@ -58,7 +58,7 @@ def open(path: StrPath, *, key: jax.Array | None = None, sha256: str = "", **ove
     fields = {name: overrides.get(name, fields[name]) for name in ("model", "num_classes", "head", "in_channels", "input_size")}
     arguments = {name: value for name, value in (fields | overrides).items() if name != "model"}
     model = models.create(base.model, **arguments)
-    variables, report = fill(arrays, model, key, "auto", str(path))
+    variables, report = fill(arrays, model, key, "auto", str(path), base.input_size)
     return Pretrained(model, variables, _described(base, fields, digest), dataclasses.replace(report, config=source))
 
 
@@ -75,12 +75,13 @@ def _recognise(arrays: dict[str, np.ndarray], where: str, overrides: dict[str, A
             try:
                 fields = keymap.infer(shapes)
                 fields["num_classes"] = fields["num_classes"] or overrides.get("num_classes", 0)
-                if fields["num_classes"]:
-                    base = keymap.config(fields)
-                    return base, dataclasses.asdict(base), f"table of {family} (no config beside the file)"
-                raise ValueError("it has no head: say num_classes")
+                base = keymap.config(fields) if fields["num_classes"] else None
             except ValueError as e:
                 differs = str(e)
+            else:
+                if base is None:
+                    raise ValueError(f"{where}: of the family {family}, but it has no head: say num_classes")
+                return base, dataclasses.asdict(base), f"table of {family} (no config beside the file)"
         nearest.append((len(names.known) / len(shapes), f"nearest is {family} ({share}), but {differs}"))
     best, text = max(nearest)
     raise ValueError(f"{where}: of no known family ({', '.join(keymaps)}); {text if best else 'no name fits any of them'}")

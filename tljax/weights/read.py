@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from tljax.weights import npz_file, safetensors_file, torch_file, zip_file
+from tljax.weights import hdf5_file, npz_file, safetensors_file, torch_file, zip_file
 
-SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".th", ".tar", ".ckpt", ".npz")
-FORMATS = "safetensors (also sharded), PyTorch (zip and legacy), npz"
-_OTHERS = {b"\x89HDF": "an HDF5 file", b"version https://git-lfs": "a Git LFS pointer, not the file itself", b"<": "a web page or XML"}
+SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".th", ".tar", ".ckpt", ".npz", ".h5", ".hdf5", ".keras")
+FORMATS = "safetensors (also sharded), PyTorch (zip and legacy), npz, Keras (.h5, .keras)"
+_OTHERS = {b"version https://git-lfs": "a Git LFS pointer, not the file itself", b"<": "a web page or XML"}
 
 StrPath = str | os.PathLike[str]
 T = TypeVar("T")
@@ -22,7 +22,8 @@ def read(path: StrPath, sha256: str = "") -> dict[str, np.ndarray]:
     """The tensors of a weight file: name -> array (may be read-only), in the file's order (safetensors: by name).
 
     The format is recognised by content, whatever the suffix: `.safetensors` (one file, a ``*.index.json`` with its shards), PyTorch
-    (zip, and the legacy format before 1.6; see `torch_file.state_dict` for which part of a training checkpoint is taken), `.npz`.
+    (zip, and the legacy format before 1.6; see `torch_file.state_dict` for which part of a training checkpoint is taken), `.npz`, Keras
+    (`.h5`, `.weights.h5`, `.keras`; see `hdf5_file.read` for the names).
     No pickle is executed: what is neither a tensor nor a plain container is refused by its name.
 
     Args:
@@ -138,7 +139,11 @@ def _guarded(file: Path, action: Callable[[], T]) -> T:
 def _reader(data: bytes) -> Callable[[bytes], dict[str, np.ndarray]]:
     if data[:2] == b"PK":
         names = list(zip_file.entries(data))
+        if hdf5_file.KERAS_ENTRY in names:
+            return hdf5_file.read_keras
         return npz_file.read if names and all(n.endswith(".npy") for n in names) else torch_file.read_zip
+    if data[:4] == b"\x89HDF":
+        return hdf5_file.read
     if data[:1] == b"\x80":
         return torch_file.read_legacy
     if data[8:9] == b"{":

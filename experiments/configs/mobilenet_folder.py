@@ -1,0 +1,38 @@
+"""ImageNet MobileNetV1 -> a folder of images, few labels a class.
+
+  python -m experiments.compare --config=experiments/configs/mobilenet_folder.py:FOLDER,5 --config.weights=MOBILENET --workdir=runs/flowers_5
+
+MOBILENET is Keras's file for the width that you want, or a PyTorch one (README, "Checkpoints that open today").
+"""
+
+import pathlib
+
+from experiments.config import Compare, Config, Data, Train
+from tljax.train.optimizer import Optim
+
+STRATEGIES = ("scratch", "probe", "freeze_first(2)", "freeze_first(4)", "full", "layerwise_decay(gamma=0.7)", "lp_ft")
+
+
+def get_config(argument: str = "images,5") -> Config:
+    """The recipe; the argument is ``FOLDER,LABELS_A_CLASS``.
+
+    FOLDER holds ``train/CLASS/*`` and ``test/CLASS/*``, or ``CLASS/*`` of which a fifth is then set aside for the test. A seed draws 10 labels a class
+    for validation and the training labels from the others.
+    """
+    folder, _, labels = argument.rpartition(",")
+    if not folder or not labels.isdigit():
+        raise ValueError(f"mobilenet_folder.py:{argument}: wanted is FOLDER,LABELS_A_CLASS, such as mobilenet_folder.py:flowers,5")
+    splits = {name: f"folder({folder!r}, split={name!r})" for name in ("train", "test") if (pathlib.Path(folder) / name).is_dir()}
+    return Config(
+        task=f"ImageNet MobileNetV1 to {pathlib.Path(folder).name}, {labels} labels a class",
+        data=Data(
+            source=splits.get("train", f"folder({folder!r})"),
+            test=splits.get("test", ""),
+            per_class=int(labels),
+            val_per_class=10,
+            batch_size=32,
+        ),
+        optim=Optim(name="adamw", lr=3e-3),
+        train=Train(steps=60, eval_every=20, save_every=60),
+        compare=Compare(strategies=STRATEGIES, rates=(1e-3, 3e-3, 1e-2), seeds=(0, 1, 2)),
+    )

@@ -1,0 +1,44 @@
+"""MobileNetV1: shapes, stages, options."""
+
+import jax
+import numpy as np
+import pytest
+
+from tljax import models, strategies, trees
+
+TINY = models.create("mobilenet_v1(width=0.125)", 3, input_size=(32, 32))
+
+
+def test_parameter_counts_of_the_paper():
+    """Table 6 and 7 of Howard et al. 2017 round them: 4.2, 2.6, 1.3, 0.5 million with the classifier."""
+    counts = {w: trees.size(models.shapes(models.create(f"mobilenet_v1(width={w})", 1000))["params"]) for w in (1.0, 0.75, 0.5, 0.25)}
+    assert [round(n / 1e6, 1) for n in counts.values()] == [4.2, 2.6, 1.3, 0.5]
+
+
+def test_one_stage_per_resolution_and_a_slice_equals_the_whole():
+    variables = models.init(TINY, jax.random.key(0))
+    x = jax.random.normal(jax.random.key(1), (2, 32, 32, 3))
+    whole = TINY.apply(variables, x, taps=TINY.stages)
+    assert [whole.taps[s].shape[1:3] for s in TINY.stages] == [(16, 16), (16, 16), (8, 8), (4, 4), (2, 2), (1, 1)]
+    first = TINY.apply(variables, x, stop="stage3")
+    np.testing.assert_array_equal(TINY.apply(variables, first.carry, start="stage3").logits, whole.logits)
+    phase = strategies.create("freeze_first(4)", TINY.stages).phases[0]
+    assert strategies.trained_parts(strategies.groups(phase, variables["params"]), TINY.stages) == ("stage4", "stage5", "head")
+
+
+def test_the_options_change_the_function():
+    variables = models.init(TINY, jax.random.key(0))
+    x = jax.random.normal(jax.random.key(1), (2, 32, 32, 3)) * 20
+    seen = [np.asarray(TINY.apply(variables, x).features)]
+    for option in ("activation='relu6'", "activation='leaky_relu'", "padding='asymmetric'", "epsilon=0.1"):
+        other = models.create(f"mobilenet_v1(width=0.125, {option})", 3, input_size=(32, 32))
+        seen.append(np.asarray(other.apply(variables, x).features))
+    assert all(np.abs(a - b).max() > 1e-4 for i, a in enumerate(seen) for b in seen[:i])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [("activation='gelu'", "gelu"), ("padding='same'", "same"), ("width=0.01", "0 channels"), ("width='1'", "width")]
+)
+def test_mistakes_are_named(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        models.create(f"mobilenet_v1({arguments})", 3)
