@@ -1,0 +1,100 @@
+"""ResNets have the published sizes and resolutions, and are cut and frozen stage by stage."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tljax import models, strategies, trees
+
+TINY = {18: "resnet18(width=4)", 50: "resnet50(width=4)"}
+X = np.random.default_rng(1).normal(size=(2, 40, 33, 3)).astype(np.float32)
+
+
+@functools.cache
+def built(depth, dtype="float32"):
+    """A narrow model, and variables that need no compilation."""
+    model, r = models.create(TINY[depth], num_classes=3, dtype=dtype), np.random.default_rng(0)
+
+    def drawn(leaf):
+        fan_in = np.prod(leaf.shape[:-1])
+        return r.normal(0, (2 / fan_in) ** 0.5, leaf.shape) if leaf.ndim > 1 else r.uniform(0.5, 1, leaf.shape)
+
+    return model, jax.tree.map(lambda leaf: jnp.asarray(drawn(leaf), jnp.float32), models.shapes(model))
+
+
+@pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
+def test_sizes_are_those_of_the_published_models(depth):
+    published = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60_192_808}  # torchvision's table of weights
+    assert trees.size(models.shapes(models.create(f"resnet{depth}", 1000))["params"]) == published[depth]
+
+
+@pytest.mark.parametrize(("depth", "expansion"), [(18, 1), (50, 4)])
+def test_resolutions_and_widths(depth, expansion):
+    model, variables = built(depth)
+    out = jax.eval_shape(functools.partial(model.apply, taps=model.stages), variables, X)
+    assert model.stages == ("stem", "stage1", "stage2", "stage3", "stage4")
+    sides = [(10, 9), (10, 9), (5, 5), (3, 3), (2, 2)]  # of 40 x 33: each stride of 2 rounds up
+    widths = [4, *(4 * 2**i * expansion for i in range(4))]
+    assert [out.taps[stage].shape for stage in model.stages] == [(2, *side, width) for side, width in zip(sides, widths, strict=True)]
+
+
+def test_the_stride_is_on_the_bottleneck_s_3x3_convolution():
+    model, variables = built(50)
+    x = jnp.asarray(np.random.default_rng(2).uniform(size=(1, 4, 4, 16)), jnp.float32)
+
+    def total(x):
+        return model.apply(variables, {"x": x}, start="stage2", stop="stage3").carry["x"].sum()
+
+    assert (jax.jit(jax.grad(total))(x)[:, 1::2, 1::2] != 0).any(), "a stride on the 1x1 convolution would never read odd pixels"
+
+
+def test_slices_equal_the_whole():
+    model, variables = built(18)
+    for train in ((), True):
+        call = functools.partial(model.apply, variables, train=train, mutable=["batch_stats"])
+        whole, stats = call(X)
+        for cut in ("stage3", "head"):
+            first, _ = call(X, stop=cut)
+            second, updated = call(first.carry, start=cut)
+            np.testing.assert_array_equal(second.logits, whole.logits)
+            assert np.ptp(whole.logits) > 0 and trees.flatten(updated).keys() == trees.flatten(stats).keys()
+
+
+def test_freeze_first_freezes_whole_stages():
+    model, variables = built(50)
+    assert set(variables["params"]["backbone"]) == set(model.stages)
+    phase = strategies.create("freeze_first(3)", model.stages).phases[0]
+    groups = strategies.groups(phase, variables["params"])
+    assert strategies.trained_parts(groups, model.stages) == ("stage3", "stage4", "head")
+    frozen = {path.split("/")[1] for path, group in trees.flatten(groups).items() if group.frozen}
+    assert frozen == {"stem", "stage1", "stage2"}
+
+
+def test_blocks_begin_as_their_shortcuts_unless_told_otherwise():
+    for zero in (True, False):
+        model = models.create(f"resnet50(width=4, zero_init_last={zero})", 3)
+        scales = [path for path in trees.flatten(models.shapes(model)) if path.startswith("params") and path.endswith("scale")]
+        drawn = trees.flatten(models.init(model, jax.random.key(0), scales))
+        assert {path for path, leaf in drawn.items() if not leaf.any()} == {path for path in scales if zero and "/bn3/" in path}
+        assert sum("/bn3/" in path for path in scales) == 16 and all(leaf.all() or not leaf.any() for leaf in drawn.values())
+
+
+def test_kernels_are_drawn_by_fan_out():
+    model = models.create(TINY[18], 3)
+    paths = [f"params/backbone/stage4/block0/{name}/kernel" for name in ("conv1", "conv2", "shortcut_conv")]
+    for path, kernel in trees.flatten(models.init(model, jax.random.key(0), paths)).items():
+        size, _, _, width = kernel.shape
+        assert abs(np.std(kernel) / np.sqrt(2 / (size * size * width)) - 1) < 0.15, path
+
+
+def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32():
+    (model, variables), (half, _) = built(18), built(18, "bfloat16")
+    call = functools.partial(half.apply, stop="stage2", bn_train=True, mutable=["batch_stats"])
+    out, stats = jax.jit(call)(variables, X)
+    assert out.carry["x"].dtype == jnp.bfloat16 and out.features.dtype == jnp.float32
+    assert {leaf.dtype for leaf in trees.flatten(stats).values()} == {jnp.dtype("float32")}
+    exact = jax.jit(functools.partial(model.apply, stop="stage2", bn_train=True, mutable=["batch_stats"]))(variables, X)[0]
+    np.testing.assert_allclose(out.features, exact.features, atol=0.02 * float(jnp.abs(exact.features).max()))
