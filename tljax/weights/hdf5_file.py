@@ -23,7 +23,8 @@ def read(data: bytes) -> dict[str, np.ndarray]:
     left out. Nothing outside `data` is read, wherever a link in it points.
 
     Raises:
-      ValueError: no Keras layout; a tensor that is listed but absent, of no plain numbers, or larger than the file can hold; one name twice.
+      ValueError: no Keras layout; a tensor that is listed but absent, of no plain numbers, or larger than the file can hold; one name
+        twice.
     """
     with pyfive.File(io.BytesIO(data)) as file:
         root = _group(file, "model_weights") if "model_weights" in file else file

@@ -24,7 +24,7 @@ def _kernel(name: str, place: str, transform: Transform = IDENTITY) -> dict[str,
 
 
 def _keras_rules() -> dict[str, Target]:
-    rules = {}
+    rules: dict[str, Target] = {}
     for norm, first, second in ((_KERAS_NORM[0], "kernel", "bias"), (_KERAS_NORM[1], "0", "1")):
         rules |= _kernel(f"conv1/{first}", "backbone/stem/conv") | _norm("conv1_bn/", norm, "backbone/stem/bn")
         for block, place in _PLACE.items():
