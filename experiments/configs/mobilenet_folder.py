@@ -1,8 +1,13 @@
 """ImageNet MobileNetV1 -> a folder of images, few labels a class.
 
-  python -m experiments.compare --config=experiments/configs/mobilenet_folder.py:FOLDER,5 --config.weights=MOBILENET --workdir=runs/flowers_5
+  python -m experiments.compare --config=experiments/configs/mobilenet_folder.py:FOLDER,5 --config.weights=MOBILENET --workdir=runs/k5
 
 MOBILENET is Keras's file for the width that you want, or a PyTorch one (README, "Checkpoints that open today").
+
+Hardware and time: 2 CPU cores shared with other work; 12 flower classes (224 pixels) from Keras's MobileNetV1 x0.25, 18 min for 20 labels
+a class, 30 min for 5 (with more other work).
+Expected, test accuracy on 240 images, mean +- standard deviation over 3 seeds, 5 and 20 labels a class: scratch .297 +- .088 and
+.218 +- .021, probe .850 +- .011 and .911 +- .015, full .831 +- .024 and .929 +- .011; the whole table is in the README.
 """
 
 import pathlib
@@ -16,8 +21,8 @@ STRATEGIES = ("scratch", "probe", "freeze_first(2)", "freeze_first(4)", "full", 
 def get_config(argument: str = "images,5") -> Config:
     """The recipe; the argument is ``FOLDER,LABELS_A_CLASS``.
 
-    FOLDER holds ``train/CLASS/*`` and ``test/CLASS/*``, or ``CLASS/*`` of which a fifth is then set aside for the test. A seed draws 10 labels a class
-    for validation and the training labels from the others.
+    FOLDER holds ``train/CLASS/*`` and ``test/CLASS/*``, or ``CLASS/*`` of which a fifth is then set aside for the test. A seed draws 10
+    labels a class for validation and the training labels from the others.
     """
     folder, _, labels = argument.rpartition(",")
     if not folder or not labels.isdigit():
