@@ -1,9 +1,9 @@
-"""The rules for another head and for other input channels."""
+"""The rules for another head, for other input channels and for another image size."""
 
 import numpy as np
 import pytest
 
-from tljax.weights.adapt import channel_rule, fold_channels, new_head
+from tljax.weights.adapt import channel_rule, fold_channels, new_head, patch_grid, resample_position
 
 KERNEL = np.random.default_rng(0).normal(size=(3, 3, 3, 5)).astype(np.float32)
 LINEAR = {"params/head/kernel": (64, 10), "params/head/bias": (10,)}
@@ -67,3 +67,29 @@ def test_when_the_head_is_new(file, model, reason):
 def test_an_unknown_policy():
     with pytest.raises(ValueError, match="head='maybe': one of auto, new, load"):
         new_head(LINEAR, LINEAR, "maybe")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "size", "grid"),
+    [
+        (196, (), (14, 14)),
+        (196, (224, 224), (14, 14)),
+        (196, (112, 448), (7, 28)),
+        (196, (32, 32), (14, 14)),
+        (98, (), None),
+        (98, (112, 224), (7, 14)),
+    ],
+)
+def test_how_patches_are_arranged(tokens, size, grid):
+    assert patch_grid(tokens, size, 16) == grid
+
+
+def test_positions_keep_the_class_token_and_what_is_constant():
+    position = np.random.default_rng(0).normal(size=(1, 1 + 12, 5))
+    position[:, 1:, 0] = 3
+    new = resample_position(position, (3, 4), (7, 2))
+    assert new.shape == (1, 1 + 14, 5) and new.dtype == np.float32
+    np.testing.assert_array_equal(new[:, 0], position[:, 0].astype(np.float32))
+    np.testing.assert_allclose(new[:, 1:, 0], 3, rtol=1e-6)
+    turned = resample_position(np.concatenate([position[:, :1], position[:, :0:-1]], axis=1), (3, 4), (7, 2))
+    np.testing.assert_allclose(turned[:, 1:], new[:, :0:-1], atol=1e-5)  # no direction is preferred

@@ -6,20 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.golden.drawn import draw, images, sample
-from tljax import models, trees, weights
-from tljax.weights.keymap import file_name, keymaps, translate
+from tests.golden.drawn import images, sample
+from tests.weights.foreign import drawn
+from tljax import models, weights
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 def test_resnet20_agrees_in_every_stage_with_weights_drawn_on_both_sides(tmp_path):
-    keymap = keymaps["cifar_resnet"]()
-    arrays = {}
-    for path, leaf in trees.flatten(models.shapes(models.create("resnet20_cifar", num_classes=10))).items():
-        name = file_name(keymap, path)
-        arrays[name] = draw(name, translate(keymap, [name]).known[name][1].backward(np.empty(leaf.shape)).shape)
-    np.savez(tmp_path / "x.npz", **arrays)
+    np.savez(tmp_path / "x.npz", **drawn("cifar_resnet", models.create("resnet20_cifar", num_classes=10)))
     opened = weights.open(tmp_path / "x.npz")
     out = opened.model.apply(opened.variables, images(4), taps=opened.model.stages)
     with np.load(GOLDEN / "cifar_resnet20_drawn.npz") as golden:

@@ -1,0 +1,80 @@
+"""The tables of Vision Transformers cover what timm writes, and say what they cannot read."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.weights.foreign import shapes
+from tljax import models, trees, weights
+from tljax.weights import imagenet
+from tljax.weights.keymap import keymaps, translate
+
+VIT, HF = keymaps["vit"](), keymaps["vit_hf"]()
+MANIFEST = json.loads((Path(__file__).parent.parent / "golden" / "vit_manifest.json").read_text())
+POOLS = {"token": "cls", "avg": "mean"}
+
+
+def expanded(depth: int, shapes: dict[str, list[int]]) -> dict[str, tuple[int, ...]]:
+    return {name.replace("#", str(i)): tuple(shape) for name, shape in shapes.items() for i in range(depth if "#" in name else 1)}
+
+
+@pytest.mark.parametrize("label", MANIFEST)
+def test_every_name_of_timm_is_used_and_every_parameter_filled(label):
+    size, patch, pool = label.split()
+    file = expanded(**MANIFEST[label])
+    fields = VIT.infer(file)
+    config = VIT.config(fields)
+    assert models.create(config.model, 1000) == models.create(f"vit_{size}(patch={patch}, pool={POOLS[pool]!r})", 1000)
+    assert (config.num_classes, config.in_channels, config.input_size) == (1000, 3, (224, 224)) and config.labels == imagenet.labels()
+    translated = translate(VIT, file)
+    assert not translated.unknown and not translated.ignored
+    filled = {p: t.forward(np.broadcast_to(np.int8(0), file[n])).shape for n, pairs in translated.known.items() for p, t in pairs}
+    assert filled == {path: leaf.shape for path, leaf in trees.flatten(models.shapes(models.create(config.model, 1000))).items()}
+
+
+BASE = shapes("vit", models.create("vit_tiny(depth=11)", 7))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"patch_embed.proj.weight": (192, 3, 16, 8)}, r"patch_embed.proj.weight is \(192, 3, 16, 8\), not"),
+        ({"pos_embed": (1, 196, 192)}, r"pos_embed is \(1, 196, 192\), not \[1, 1 \+ n \* n, width\]"),
+        ({"pos_embed": (1, 1, 192)}, r"pos_embed is \(1, 1, 192\)"),
+        ({"patch_embed.proj.weight": (320, 3, 16, 16)}, "width 320 is none of 192, 384, 768, 1024, and no weight tells"),
+        ({"blocks.0.mlp.fc1.weight": (512, 192)}, r"fc1.weight is \(512, 192\): the MLP is not 768 wide"),
+        ({"blocks.0.mlp.fc1.weight": ()}, r"fc1.weight is \(\): the MLP"),
+        ({"fc_norm.weight": (192,)}, "both norm and fc_norm"),
+    ],
+)
+def test_another_architecture_is_described(changed, said):
+    with pytest.raises(ValueError, match=said):
+        VIT.infer(BASE | changed)
+
+
+def test_depth_classes_and_channels_follow_from_shapes():
+    wanted = {"model": "vit_tiny(patch=16, depth=11)", "num_classes": 7, "in_channels": 3, "input_size": (224, 224)}
+    assert VIT.infer(BASE) == wanted
+    headless = {name: shape for name, shape in BASE.items() if not name.startswith("head")}
+    assert VIT.infer(headless | {"patch_embed.proj.weight": (192, 1, 16, 16)}) == wanted | {"num_classes": 0, "in_channels": 1}
+    assert VIT.config(wanted | {"in_channels": 1}).channel_order == "L"
+
+
+@pytest.mark.parametrize("stranger", ["reg_token", "blocks.0.ls1.gamma", "dist_token", "blocks.0.attn.q_norm.weight"])
+def test_relatives_with_more_parameters_are_refused_by_name(stranger, tmp_path):
+    file = {name: np.zeros((1,), np.float32) for name in BASE}
+    np.savez(tmp_path / "x.npz", **file, **{stranger: np.zeros(1)})
+    with pytest.raises(ValueError, match=rf"nearest is vit \(\d+ of \d+ names fit\), but not its names: {stranger}"):
+        weights.open(tmp_path / "x.npz")
+
+
+def test_hugging_face_s_bare_model_and_its_classifier():
+    classifier = shapes("vit_hf", models.create("vit_base", 5))
+    bare = {name.removeprefix("vit."): shape for name, shape in classifier.items() if name.startswith("vit.")}
+    assert "vit.encoder.layer.11.attention.output.dense.bias" in classifier and len(bare) == len(classifier) - 2
+    fields = HF.infer(classifier)
+    assert fields == {"model": "vit_base(patch=16, epsilon=1e-12)", "num_classes": 5, "in_channels": 3, "input_size": (224, 224)}
+    assert HF.infer(bare) == fields | {"num_classes": 0}
+    assert HF.config(fields).mean == (0.5, 0.5, 0.5) and HF.config(fields).labels == ()
