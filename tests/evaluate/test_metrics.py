@@ -35,7 +35,6 @@ def test_classification_ignores_order_and_a_constant_added_to_the_logits(n, c, s
     for key in ("accuracy", "balanced_accuracy", "loss"):
         assert other[key] == pytest.approx(one[key], abs=1e-9)
     assert 0 <= one["accuracy"] <= 1 and one["loss"] >= 0
-    assert metrics.majority(labels) >= 1 / c
     assert ("top5" in one) == (c > 5)
 
 
@@ -96,12 +95,6 @@ def test_confusion_has_true_rows_and_keeps_absent_classes():
     matrix = metrics.confusion(np.array([1, 1, 0]), np.array([0, 1, 0]), 4)
     assert matrix.shape == (4, 4) and matrix.dtype == np.int64 and matrix.sum() == 3
     assert matrix[0, 1] == matrix[1, 1] == matrix[0, 0] == 1
-
-
-def test_majority_counts_the_largest_class():
-    assert metrics.majority(np.array([2, 2, 5])) == pytest.approx(2 / 3)
-    with pytest.raises(ValueError, match="no examples"):
-        metrics.majority(np.array([], int))
 
 
 def test_wrong_lists_the_surest_mistakes_first():

@@ -8,6 +8,10 @@ from scipy.special import log_softmax
 from sklearn import metrics as sk
 
 
+class NotFinite(ValueError):
+    """A number that is NaN or infinite where none may be."""
+
+
 def classification(logits: np.ndarray, labels: np.ndarray, num_classes: int) -> dict[str, Any]:
     """How well `logits` tell one class of C.
 
@@ -53,12 +57,6 @@ def confusion(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np
     _same_length(given, wanted)
     pairs = np.bincount(wanted * num_classes + given, minlength=num_classes**2)
     return pairs.reshape(num_classes, num_classes).astype(np.int64)
-
-
-def majority(labels: np.ndarray) -> float:
-    """The accuracy of the best constant answer on these labels [N]: ``max_c count(c) / N``. Raises ValueError for no labels."""
-    wanted = _labels(labels)
-    return float(np.bincount(wanted).max() / len(wanted))
 
 
 def wrong(logits: np.ndarray, labels: np.ndarray, classes: Sequence[str], limit: int = 25) -> list[dict[str, Any]]:
@@ -166,7 +164,7 @@ def _labels(labels: np.ndarray, num_classes: int | None = None) -> np.ndarray:
 def _finite(values: np.ndarray, name: str) -> None:
     bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
     if bad.size:
-        raise ValueError(f"{name}: not finite at index {bad[0]} ({bad.size} of {len(values)} examples)")
+        raise NotFinite(f"{name}: not finite at index {bad[0]} ({bad.size} of {len(values)} examples)")
 
 
 def _same_length(given: np.ndarray, wanted: np.ndarray) -> None:

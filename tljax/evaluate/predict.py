@@ -32,11 +32,11 @@ def predict(
     mesh: Mesh,
     workers: int = 0,
     title: str = "",
-) -> np.ndarray:
-    """Logits `[N, ...]` of the N examples of `source`, in its order.
+) -> Any:
+    """What `run` gives for the N examples of `source`, in its order: logits `[N, ...]`, or a tree of such arrays.
 
     Args:
-      run: of `make`.
+      run: of `make`, or any other ``(variables, batch) -> arrays [B, ...]`` that is replicated on all devices.
       variables: ``{"params", "batch_stats"}``, placed.
       source: what is predicted.
       batch_size: global; rounded up to a multiple of the devices.
@@ -53,8 +53,8 @@ def predict(
     rows = []
     for batch in shown:
         inputs = {k: v for k, v in batch.items() if isinstance(v, np.ndarray) and v.dtype.kind in "fiub"}
-        rows.append(np.asarray(run(variables, sharding.put_batch(inputs, mesh))))
-    return np.concatenate(rows)[: len(source)]
+        rows.append(jax.tree.map(np.asarray, run(variables, sharding.put_batch(inputs, mesh))))
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(source)], *rows)
 
 
 def pretrained(opened: weights.Pretrained, source: data.Source, batch_size: int, workers: int = 0, title: str = "") -> np.ndarray:

@@ -1,0 +1,131 @@
+"""The catalogue: which backbones there are, how large, how costly, and where weights for them are published.
+
+python -m experiments.models
+python -m experiments.models --search=resnet --sort=flops --stages
+python -m experiments.models --markdown
+"""
+
+import difflib
+import inspect
+import pathlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import tqdm
+from absl import flags
+
+from experiments import start, workdir
+from tljax import models, registry, trees
+from tljax.models.create import backbones
+from tljax.report import table
+from tljax.train import program
+from tljax.weights.known import KNOWN
+
+SORTS = {"name": lambda row: _natural(row["name"]), "params": lambda row: row["parameters"], "flops": lambda row: row["flops"]}
+
+
+def names(search: str = "") -> list[str]:
+    """Every registered backbone with its default arguments, and the variants that weights are known for, in natural order.
+
+    Args:
+      search: keep those where it occurs in the name, or in the publisher, address, training data or licence of known weights; upper and
+        lower case are the same.
+
+    Raises:
+      ValueError: nothing fits; the nearest words are named.
+    """
+    words = {name: [name] for name in sorted({*backbones, *(k.model for k in KNOWN)}, key=_natural)}
+    for k in KNOWN:
+        words[k.model] += [k.name, k.where, k.trained_on, k.licence]
+    found = [name for name, of in words.items() if any(search.lower() in word.lower() for word in of)]
+    if not found:
+        every = {word.lower(): word for of in words.values() for text in of for word in (text, *re.findall(r"[\w.-]+", text))}
+        near = [every[word] for word in difflib.get_close_matches(search.lower(), every, n=5, cutoff=0.5)]
+        hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(words)}"
+        raise ValueError(f"--search={search}: no backbone, publisher or licence matches; {hint}")
+    return found
+
+
+def describe(name: str, classes: int = 0) -> dict[str, Any]:
+    """A catalogue row: ``{name, parameters, flops, features, input, stages, weights}``; nothing is compiled and no array is made.
+
+    Args:
+      name: call expression of a backbone.
+      classes: outputs of the linear head that is counted too; 0: the backbone alone.
+    """
+    channels = inspect.signature(backbones[registry.parse(name)[0]]).parameters["in_channels"].default
+    model = models.create(name, num_classes=max(classes, 1), in_channels=channels)
+    variables = models.shapes(model)
+    batch = {key: jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype) for key, spec in model.input_spec.items()}
+    stop = None if classes else "head"
+
+    def forward(variables: Any, batch: Any) -> Any:
+        outputs: Any = model.apply(variables, batch, stop=stop)
+        return outputs.features, outputs.logits
+
+    traced = jax.jit(forward).trace(variables, batch)
+    return {
+        "name": name,
+        "parameters": trees.size(variables["params"] if classes else variables["params"]["backbone"]),
+        "flops": program.flops(traced.lower()),
+        "features": traced.out_info[0].shape[-1],
+        "input": {key: list(spec.shape) for key, spec in model.input_spec.items()},
+        "stages": list(model.stages),
+        "weights": [{"name": k.name, "where": k.where, "licence": k.licence, "trained_on": k.trained_on} for k in KNOWN if k.model == name],
+    }
+
+
+def run(search: str = "", sort: str = "name", classes: int = 0) -> list[dict[str, Any]]:
+    """The rows of `describe` for all `names`, sorted by one of `SORTS`."""
+    rows = [describe(name, classes) for name in tqdm.tqdm(names(search), unit="model", leave=False, disable=None)]
+    return sorted(rows, key=SORTS[sort])
+
+
+def report(rows: Sequence[dict[str, Any]], stages: bool = False, markdown: bool = False, classes: int = 0) -> str:
+    """The models as one table, the known weights as another."""
+    form = table.markdown if markdown else table.text
+    shown = [
+        {
+            "name": row["name"],
+            "parameters": f"{row['parameters']:,}",
+            "GFLOP": f"{row['flops'] / 1e9:.3g}",
+            "input": ", ".join(" x ".join(map(str, shape)) for shape in row["input"].values()),
+            "features": row["features"],
+            "stages": f"{len(row['stages'])}{': ' + ' '.join(row['stages']) if stages else ''}",
+            "weights": len(row["weights"]),
+        }
+        for row in rows
+    ]
+    head = f"with a linear head of {classes} classes" if classes else "without head"
+    note = (
+        f"Of one forward pass of one example, {head}. GFLOP is XLA's count: a multiplication and the addition after it are two operations, "
+        "and multiplications with padding do not count."
+    )
+    known = [{"model": row["name"]} | k for row in rows for k in row["weights"]]
+    parts = [form(shown, list(shown[0])), note, form(known, ["model", "name", "trained_on", "licence", "where"]) if known else ""]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _natural(name: str) -> list[tuple[float, str]]:
+    return [(float(part) if part[:1].isdigit() else -1.0, part) for part in re.split(r"(\d+(?:\.\d+)?)", name)]
+
+
+def main(search: str, sort: str, classes: int, stages: bool, markdown: bool, out: str) -> None:
+    """Run what the flags say."""
+    rows = run(search, sort, classes)
+    print(report(rows, stages, markdown, classes))
+    if out:
+        workdir.write_json(pathlib.Path(out), {"classes": classes, "models": rows})
+
+
+if __name__ == "__main__":
+    SEARCH = flags.DEFINE_string("search", "", "Part of a name, publisher, address, training set or licence.")
+    SORT = flags.DEFINE_enum("sort", "name", sorted(SORTS), "The order.")
+    CLASSES = flags.DEFINE_integer("classes", 0, "Count a linear head of so many classes too.", lower_bound=0)
+    STAGES = flags.DEFINE_bool("stages", False, "List the stages' names.")
+    MARKDOWN = flags.DEFINE_bool("markdown", False, "Print Markdown.")
+    OUT = flags.DEFINE_string("json", "", "A .json file to write, too.")
+    jax.config.update("jax_platforms", "cpu")  # nothing is computed, so no accelerator is taken
+    start.run(lambda: main(SEARCH.value, SORT.value, CLASSES.value, STAGES.value, MARKDOWN.value, OUT.value))

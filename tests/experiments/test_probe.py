@@ -1,0 +1,89 @@
+"""`experiments.probe` and `experiments.extract`, at sizes of seconds."""
+
+import json
+import os
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments import extract, pretrain, probe
+from tests.experiments.conftest import tiny
+from tljax import data
+from tljax.evaluate import features
+
+
+def test_probe_measures_each_stage_once_and_keeps_the_features(source_model, photos, tmp_path, monkeypatch):
+    source = f"folder({str(photos)!r})"
+    result = probe.run(str(source_model), source, source, tmp_path, pixels=4)
+    assert [row["stage"] for row in result["rows"]] == ["pixels 4", "stem", "stage1"]
+    assert [row["D"] for row in result["rows"]] == [16, 4, 6] and {row["n"] for row in result["rows"]} == {24}
+    assert result["majority"] == 0.5 and result["rows"][0]["test"] > 0.9
+    assert json.loads((tmp_path / "result.json").read_text()) == json.loads(json.dumps(result))
+    said = probe.report(result, tmp_path)
+    assert "C chosen by 5-fold cross-validation (1 seed) on train" in said and "(24 examples)" in said and "pixels 4" in said
+    assert (tmp_path / "table.md").exists() and (tmp_path / "figures" / "probe.png").exists()
+
+    monkeypatch.setattr(features, "predict", None)  # whoever ran the model now would fail
+    again = probe.run(str(source_model), source, source, tmp_path, learner="ridge", pixels=4)
+    assert again["setting"] == "alpha" and len(again["rows"]) == 3
+    with pytest.raises(AttributeError):
+        probe.run(str(source_model), source, source, tmp_path, stages="stem")
+
+
+def test_a_damaged_file_of_features_is_computed_again(source_model, photos, tmp_path, capsys):
+    source = f"folder({str(photos)!r})"
+    first = probe.run(str(source_model), source, source, tmp_path, stages="stem")
+    (kept,) = (tmp_path / "features").iterdir()
+    kept.write_bytes(kept.read_bytes()[:200])
+    assert probe.run(str(source_model), source, source, tmp_path, stages="stem") == first
+    assert "is damaged" in capsys.readouterr().out
+
+
+def test_one_example_a_class_is_said_and_not_cross_validated(source_model, photos, tmp_path):
+    for image in photos.glob("*/*.png"):
+        if image.stem != "1":
+            image.unlink()
+    source = f"folder({str(photos)!r})"
+    result = probe.run(str(source_model), source, source, tmp_path, stages="stage1")
+    assert result["rows"][0]["cv"] is None and "nothing can be cross-validated" in probe.report(result, tmp_path)
+
+
+def test_labels_that_are_no_classes_and_unknown_classes_are_named(source_model, photos, tmp_path):
+    x = np.zeros((6, 8, 8, 1), np.uint8)
+    np.savez(tmp_path / "numbers.npz", x=x, y=np.arange(6) / 2)
+    np.savez(tmp_path / "several.npz", x=x, y=np.eye(6, 3, dtype=int))
+    np.savez(tmp_path / "names.npz", x=x, y=np.array(["köln", "oslo"] * 3))
+    folder = f"folder({str(photos)!r})"
+    for name in ("numbers", "several"):
+        with pytest.raises(ValueError, match=rf"--train=npz.*{name}.*one class per example"):
+            probe.run(str(source_model), f"npz({str(tmp_path / f'{name}.npz')!r})", folder, tmp_path / "w")
+    with pytest.raises(ValueError, match=r"--test=.*'oslo'.*not among those of --train"):
+        probe.run(str(source_model), folder, f"npz({str(tmp_path / 'names.npz')!r})", tmp_path / "w")
+    with pytest.raises(ValueError, match="there are stem, stage1"):
+        probe.run(str(source_model), folder, folder, tmp_path / "w", stages="stage7")
+    assert not (tmp_path / "w").exists()
+
+
+def test_extracted_features_train_a_model_of_vectors(source_model, photos, tmp_path):
+    out = tmp_path / "new" / "features.npz"
+    found = extract.run(str(source_model), f"folder({str(photos)!r})", "all", str(out), batch_size=7)
+    assert {name: f.shape for name, f in found.items()} == {"stem": (24, 4), "stage1": (24, 6)}
+    source = f"npz({str(out)!r}, x='stage1', label='class')"
+    np.testing.assert_array_equal(data.create(source)[3]["x"], found["stage1"][3])
+    config = tiny(model="mlp(widths=(8,))", data__source=source, data__test_size=4, data__per_class=5, data__val_per_class=2)
+    result = pretrain.run(config, tmp_path / "run", quiet=True)
+    assert result["measured_on"] == "test (4 examples)"
+
+
+@pytest.mark.skipif("TLJAX_DATA" not in os.environ, reason="TLJAX_DATA names no folder with the published weights and data")
+def test_imagenet_features_know_flowers_that_pixels_do_not(tmp_path):
+    root = Path(os.environ["TLJAX_DATA"])
+    with tarfile.open(root / "archives" / "oxford_flowers12_960.tar") as tar:
+        tar.extractall(tmp_path, filter="data")
+    train, test = (f"folder({str(tmp_path / 'flowers' / split)!r})" for split in ("train", "test"))
+    mobilenet = str(root / "weights" / "imagenet_mobilenet_v1_0.25_224_keras_full.h5")
+    pixels, last = probe.run(mobilenet, train, test, tmp_path / "run", stages="stage5", pixels=16)["rows"]
+    assert last["D"] == 256 and last["folds"] == 5 and min(last["cv"], last["test"]) >= 0.94  # .963 and .958, measured
+    assert 0.5 < pixels["test"] < 0.7  # .592, measured
