@@ -11,7 +11,7 @@ full .799 +- .022 (rotate: .837 +- .032, .717 +- .010, .821 +- .017); the source
 
 import dataclasses
 
-from experiments.config import Compare, Config, Data, Train
+from experiments.config import Compare, Config, Data, Sweep, Train
 from tljax.train.optimizer import Optim
 
 
@@ -44,4 +44,5 @@ def get_config(target: str = "invert") -> Config:
         optim=Optim(name="adamw", lr=3e-3),
         train=Train(steps=100, eval_every=10),
         compare=Compare(strategies=("scratch", "probe", "full"), rates=(1e-3, 3e-3, 1e-2), seeds=(0, 1, 2)),
+        sweep=Sweep(grid={"optim.lr": (3e-4, 1e-3, 3e-3, 1e-2), "strategy": ("probe", "full")}, seeds=(0, 1, 2)),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -41,13 +41,18 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
       FileNotFoundError: no such file. ValueError: it does not decode (truncated, damaged, no image), with its name.
     """
+    return decode(path, str(path))
+
+
+def decode(file: str | Path | BinaryIO, where: str) -> np.ndarray:
+    """As `read_image`, of a file's path or of an open file; errors quote `where`."""
     try:
-        with Image.open(path) as image:
+        with Image.open(file) as image:
             return _to_array(ImageOps.exif_transpose(image))
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: there is no such file") from None
+        raise FileNotFoundError(f"{where}: there is no such file") from None
     except Exception as e:  # damaged bytes make the decoders raise many kinds of error
-        raise ValueError(f"{path}: does not decode as an image: {e}") from None
+        raise ValueError(f"{where}: does not decode as an image: {e}") from None
 
 
 def _to_array(image: Image.Image) -> np.ndarray:

@@ -1,0 +1,100 @@
+"""Recipes on data sets of TFDS, with fake pictures: nothing is downloaded."""
+
+import jax
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from experiments import finetune, task
+from experiments.configs import cifar_resnet, vit_flowers
+from tests.experiments.conftest import tiny
+from tljax import data, models, weights
+
+
+@pytest.mark.parametrize(("name", "classes"), [("mnist", 10), ("cifar10", 10), ("oxford_flowers102", 102)])
+def test_finetune_runs_on_data_sets_of_tfds(name, classes, source_model, tmp_path):
+    config = tiny(
+        weights=str(source_model),
+        strategy="full",
+        new_head="always",
+        data__source=f"tfds({name!r}, split='train')",
+        data__test=f"tfds({name!r}, split='test')",
+        train__steps=4,
+    )
+    config.data.per_class, config.data.val_per_class, config.data.val_share = 0, 0, 0.25
+    with tfds.testing.mock_data(num_examples=24):
+        result = finetune.run(config, tmp_path, quiet=True)
+    assert result["measured_on"] == "test (24 examples)" and result["steps"] == 4 and 0 <= result["metrics"]["accuracy"] <= 1
+    opened = weights.open(tmp_path)
+    assert opened.config.num_classes == classes and opened.config.input_size == (8, 8)  # the source model's
+
+
+@pytest.mark.parametrize(
+    ("get_config", "argument", "size", "sizes", "classes"),
+    [
+        (cifar_resnet.get_config, "source", (32, 32), {"train": 18, "val": 2, "test": 20}, 10),
+        (cifar_resnet.get_config, "source,cifar100", (32, 32), {"train": 18, "val": 2, "test": 20}, 100),
+        (vit_flowers.get_config, "oxford_flowers102", None, {"train": 20, "val": 20, "test": 20}, 102),
+        (vit_flowers.get_config, "beans", (500, 500), {"train": 16, "val": 4, "test": 20}, 3),
+    ],
+)
+def test_the_sources_of_the_recipes_are_there(get_config, argument, size, sizes, classes):
+    config = get_config(argument)
+    config.validate()
+    with tfds.testing.mock_data(num_examples=20):
+        splits = task.make_splits(config)
+        assert {name: len(source) for name, source in splits.items()} == sizes and len(splits["test"].classes) == classes
+        x = splits["train"][0]["x"]
+        assert x.dtype == np.uint8 and x.ndim == 3 and (size is None or x.shape[:2] == size)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Three classes of pictures of 40 x 40, `train` with 40 and `test` with 2 of each."""
+    for split, n in (("train", 40), ("test", 2)):
+        for c in range(3):
+            folder = tmp_path / "pictures" / split / "abc"[c]
+            folder.mkdir(parents=True)
+            for i in range(n):
+                noise = np.random.default_rng(100 * c + i).integers(0, 60, (40, 40, 3), np.uint8)
+                Image.fromarray(noise + np.uint8(80 * c)).save(folder / f"{i}.png")
+    return tmp_path / "pictures"
+
+
+def shrunk(config):
+    config.data.batch_size, config.data.eval_batch_size = 8, 8
+    config.train.steps, config.train.eval_every, config.train.save_every, config.train.log_every = 2, 0, 0, 1
+    return config
+
+
+def test_the_cifar_recipe_from_source_to_target(pictures, tmp_path):
+    source = shrunk(cifar_resnet.get_config(f"source,{pictures}"))
+    assert models.create(source.model, num_classes=10, input_size=source.input_size).stages == ("stem", "stage1", "stage2", "stage3")
+    source.model = "cnn(widths=(4, 4))"  # compiles in a tenth of the time
+    assert finetune.run(source, tmp_path / "source", quiet=True)["measured_on"] == "test (6 examples)"
+    target = shrunk(cifar_resnet.get_config(str(pictures)))
+    target.weights = str(tmp_path / "source")
+    made = task.make(target)
+    assert made.new_head and made.config.input_size == (32, 32) and {name: len(s) for name, s in made.splits.items()}["train"] == 3 * 20
+
+
+def test_the_vit_recipe_from_a_vit_of_another_task(pictures, tmp_path):
+    backbone = "vit_tiny(width=16, depth=1, heads=2, patch=8)"
+    model = models.create(backbone, num_classes=5, input_size=(16, 16))
+    described = weights.PretrainedConfig(backbone, 5, 3, (16, 16), labels=tuple("vwxyz"))
+    weights.save(tmp_path / "vit", models.init(model, jax.random.key(0)), described)
+    config = shrunk(vit_flowers.get_config(str(pictures)))
+    config.weights = str(tmp_path / "vit")
+    result = finetune.run(config, tmp_path / "run", quiet=True)
+    assert result["measured_on"] == "test (6 examples)" and result["params"]["trainable"] > 0
+    assert weights.open(tmp_path / "run").config.labels == ("a", "b", "c")
+
+
+def test_any_recipe_takes_tfds_instead_of_its_folder(pictures):
+    config = cifar_resnet.get_config(str(pictures))
+    config.data.source, config.data.test = "tfds('cifar10', split='train')", "tfds('cifar10', split='test')"
+    config.data.per_class = config.data.val_per_class = 1
+    with tfds.testing.mock_data(num_examples=200):
+        splits = task.make_splits(config)
+    assert len(splits["train"]) == len(splits["val"]) == 10 and data.class_counts(splits["train"]).tolist() == [1] * 10
