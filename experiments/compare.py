@@ -7,19 +7,16 @@ seeds run. The test split is measured once per measured run. Finished rows stand
 """
 
 import copy
-import json
 import pathlib
 import re
-from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 import tqdm
 
-from experiments import finetune, start, task, workdir
+from experiments import finetune, start, task, trials, workdir
 from experiments.config import Config
-from tljax import weights
-from tljax.evaluate import measure, predict
 from tljax.report import curves, table, transfer
 from tljax.train import logger
 
@@ -38,67 +35,56 @@ def run(config: Config, root: str | pathlib.Path) -> list[dict[str, Any]]:
     folder = workdir.claim(config, root)
     if not config.train.compilation_cache:
         config.train.compilation_cache = str(folder.absolute() / "compiled")  # the seeds of a strategy share their programs
-    trials, measured = Trials(folder), []
+    rows, measured = trials.Trials(folder), []
     per_strategy = len(c.rates) + 2 * len(c.seeds) - 1
-    with tqdm.tqdm(total=len(c.strategies) * per_strategy, unit="job", dynamic_ncols=True) as bar:
+    with tqdm.tqdm(total=len(c.strategies) * per_strategy, unit="job", dynamic_ncols=True, disable=jax.process_index() > 0) as bar:
         for strategy in c.strategies:
-            tuned = [trials.trained(_variant(config, strategy, rate, c.seeds[0]), bar) for rate in c.rates]
+            tuned = [_trained(rows, _variant(config, strategy, rate, c.seeds[0]), bar) for rate in c.rates]
             lr = max(tuned, key=lambda row: row["val_accuracy"])["lr"]
             chosen = [_variant(config, strategy, lr, seed) for seed in c.seeds]
-            rows = [max(tuned, key=lambda row: row["val_accuracy"]), *(trials.trained(variant, bar) for variant in chosen[1:])]
-            measured += [trials.measured(variant, row, bar) for variant, row in zip(chosen, rows, strict=True)]
+            trained = [max(tuned, key=lambda row: row["val_accuracy"]), *(_trained(rows, variant, bar) for variant in chosen[1:])]
+            measured += [_measured(rows, variant, row, bar) for variant, row in zip(chosen, trained, strict=True)]
     return measured
 
 
-class Trials:
-    """The rows of `trials.jsonl`, each written once, when its job is done."""
+def _trained(rows: trials.Trials, config: Config, bar: Any) -> dict[str, Any]:
+    """The row of one run with its validation score: read, or run now."""
+    name = trial_id(config)
+    root = rows.folder / "trials" / name
 
-    def __init__(self, folder: pathlib.Path):
-        self.folder, self.path = folder, folder / "trials.jsonl"
-        self.rows = {row["id"]: row for row in _rows(self.path)}
+    def train() -> dict[str, Any]:
+        result = finetune.run(config, root, quiet=True)
+        curve = [(row["step"], row["accuracy"]) for row in logger.read(root) if row["split"] == "val"]
+        return {
+            "strategy": config.strategy,
+            "lr": config.optim.lr,
+            "seed": config.seed,
+            "val_accuracy": result["metrics"]["accuracy"],
+            "curve": curve,
+            "trained": result["params"]["trainable"],
+            "seconds": result["seconds"],
+            "selected_on": result["selected_on"],
+        }
 
-    def trained(self, config: Config, bar: Any) -> dict[str, Any]:
-        """The row of one run with its validation score: read, or run now."""
-        name = trial_id(config)
-        root = self.folder / "trials" / name
+    bar.set_description(name)
+    row = rows.once(name, train)
+    bar.update()
+    return row
 
-        def train() -> dict[str, Any]:
-            result = finetune.run(config, root, quiet=True)
-            curve = [(row["step"], row["accuracy"]) for row in logger.read(root) if row["split"] == "val"]
-            return {
-                "strategy": config.strategy,
-                "lr": config.optim.lr,
-                "seed": config.seed,
-                "val_accuracy": result["metrics"]["accuracy"],
-                "curve": curve,
-                "trained": result["params"]["trainable"],
-                "seconds": result["seconds"],
-                "selected_on": result["selected_on"],
-            }
 
-        return self._once(name, train, bar)
+def _measured(rows: trials.Trials, config: Config, row: dict[str, Any], bar: Any) -> dict[str, Any]:
+    """The row of a run with the metrics of its saved weights on the test split: read, or measured now."""
+    name = f"{row['id']}_test"
 
-    def measured(self, config: Config, row: dict[str, Any], bar: Any) -> dict[str, Any]:
-        """The row of a run with the metrics of its saved weights on the test split: read, or measured now."""
+    def measure_test() -> dict[str, Any]:
+        measured, n = trials.measure_test(config, rows.folder / "trials" / row["id"])
+        numbers = {f"test_{k}": measured[k] for k in ("accuracy", "balanced_accuracy", "loss")}
+        return row | numbers | {"id": name, "measured_on": f"test ({n} examples)"}
 
-        def measure_test() -> dict[str, Any]:
-            source = task.make_splits(config)["test"]
-            opened = weights.open(self.folder / "trials" / row["id"] / "model")
-            logits = predict.pretrained(opened, source, config.data.eval_batch_size, config.data.workers)
-            measured = measure.measure(logits, np.asarray(source.labels))
-            numbers = {f"test_{k}": measured[k] for k in ("accuracy", "balanced_accuracy", "loss")}
-            return row | numbers | {"measured_on": f"test ({len(source)} examples)"}
-
-        return self._once(f"{row['id']}_test", measure_test, bar)
-
-    def _once(self, name: str, job: Callable[[], dict[str, Any]], bar: Any) -> dict[str, Any]:
-        bar.set_description(name)
-        if name not in self.rows:
-            self.rows[name] = job() | {"id": name}
-            with self.path.open("a", encoding="utf-8") as f:
-                f.write(json.dumps(self.rows[name], ensure_ascii=False) + "\n")
-        bar.update()
-        return self.rows[name]
+    bar.set_description(name)
+    both = rows.once(name, measure_test)
+    bar.update()
+    return both
 
 
 def trial_id(config: Config) -> str:
@@ -111,17 +97,6 @@ def _variant(config: Config, strategy: str, lr: float, seed: int) -> Config:
     variant = copy.deepcopy(config)
     variant.strategy, variant.optim.lr, variant.seed, variant.measure = strategy, lr, seed, "val"
     return variant
-
-
-def _rows(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Whole rows; a last line that was cut off by a kill is run again."""
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return rows
 
 
 def report(config: Config, rows: list[dict[str, Any]], root: pathlib.Path) -> str:
@@ -163,8 +138,9 @@ def _verdicts(by_strategy: dict[str, list[dict[str, Any]]]) -> list[str]:
 def main(config: Config, root: str) -> None:
     """Run what the flags say."""
     rows = run(config, root)
-    print(report(config, rows, pathlib.Path(root)))
-    print(f"{root}: table.md, figures/curves.png, trials.jsonl, trials/")
+    if jax.process_index() == 0:
+        print(report(config, rows, pathlib.Path(root)))
+        print(f"{root}: table.md, figures/curves.png, trials.jsonl, trials/")
 
 
 if __name__ == "__main__":

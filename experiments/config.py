@@ -1,6 +1,7 @@
 """The typed configuration of every program; an unknown field or a wrong type is an error."""
 
 import dataclasses
+from typing import Any
 
 from tljax.train.optimizer import Optim
 
@@ -23,6 +24,7 @@ class Data:
       invert: shift the domain: ``1 - x``.
       noise: shift the domain: sigma of the added normal noise, x in [0, 1].
       rotate: shift the domain: degrees.
+      augment: call expressions of `tljax.data.augment`, such as ``("flip", "pad_crop(4)")``, applied to training batches in this order.
       batch_size: global.
       eval_batch_size: global.
       workers: processes that read and decode; 0: threads.
@@ -41,6 +43,7 @@ class Data:
     invert: bool = False
     noise: float = 0.0
     rotate: float = 0.0
+    augment: tuple[str, ...] = ()
     batch_size: int = 64
     eval_batch_size: int = 256
     workers: int = 0
@@ -54,8 +57,9 @@ class Train:
       steps: optimizer steps.
       accumulate: micro-batches per step.
       ema: decay of the moving average of the parameters that is evaluated; 0: off.
-      eval_every: steps between validations; 0: only at the end.
+      eval_every: steps between validations; 0: none between. The start (step 0) and the end are always validated.
       save_every: steps between checkpoints; 0: only at the end.
+      patience: validations in a row without a new best after which the run ends, in whatever phase it is; 0: it never ends early.
       log_every: steps between rows of `metrics.jsonl`.
       keep: newest checkpoints that are kept.
       select: ``best``: the weights with the best validation score are measured and saved; ``last``: those of the last step.
@@ -72,6 +76,7 @@ class Train:
     ema: float = 0.0
     eval_every: int = 20
     save_every: int = 100
+    patience: int = 0
     log_every: int = 10
     keep: int = 2
     select: str = "best"
@@ -99,6 +104,21 @@ class Compare:
 
 
 @dataclasses.dataclass
+class Sweep:
+    """What `experiments.sweep` tries; the other programs do not read it. A setting gives fields of the config, by name, other values.
+
+    Attributes:
+      grid: field -> its values, such as ``{"optim.lr": (1e-3, 3e-3), "strategy": ("probe", "full")}``; all combinations are settings.
+      points: further settings, each a dict ``{field: value}``; an empty one is the recipe as it stands.
+      seeds: every setting runs once with each.
+    """
+
+    grid: dict[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    points: tuple[dict[str, Any], ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+@dataclasses.dataclass
 class Config:
     """A recipe.
 
@@ -121,6 +141,7 @@ class Config:
       optim: see `tljax.train.optimizer.Optim`.
       train: see `Train`.
       compare: see `Compare`.
+      sweep: see `Sweep`.
     """
 
     task: str = "task"
@@ -141,6 +162,7 @@ class Config:
     optim: Optim = dataclasses.field(default_factory=Optim)
     train: Train = dataclasses.field(default_factory=Train)
     compare: Compare = dataclasses.field(default_factory=Compare)
+    sweep: Sweep = dataclasses.field(default_factory=Sweep)
 
     def validate(self) -> None:
         """Raises ValueError that names the field whose value makes no sense."""
@@ -159,6 +181,11 @@ class Config:
         for field in ("steps", "accumulate", "log_every", "keep"):
             if getattr(self.train, field) < 1:
                 raise ValueError(f"config.train.{field}={getattr(self.train, field)}: at least 1")
+        for field in ("eval_every", "save_every", "patience"):
+            if getattr(self.train, field) < 0:
+                raise ValueError(f"config.train.{field}={getattr(self.train, field)}: at least 0")
+        if self.train.patience and not (self.train.eval_every and self.train.select == "best"):
+            raise ValueError(f"config.train.patience={self.train.patience} needs train.eval_every > 0 and train.select='best'")
         if not 0 <= self.train.ema < 1:
             raise ValueError(f"config.train.ema={self.train.ema}: a decay in [0, 1)")
         if self.data.batch_size % self.train.accumulate:

@@ -16,7 +16,7 @@ from experiments.config import Config
 from tljax.evaluate import measure
 
 
-def run(config: Config, root: str | pathlib.Path, quiet: bool = False) -> dict[str, Any]:
+def run(config: Config, root: str | pathlib.Path, quiet: bool = False, profiled: str = "") -> dict[str, Any]:
     """Train as `finetune.run` does, from scratch; adds ``majority`` to the result.
 
     Raises:
@@ -24,7 +24,7 @@ def run(config: Config, root: str | pathlib.Path, quiet: bool = False) -> dict[s
     """
     if config.weights or config.strategy != "scratch":
         raise ValueError(f"pretrain starts from nothing: config.weights={config.weights!r} must be empty, config.strategy scratch")
-    result = finetune.run(config, root, quiet)
+    result = finetune.run(config, root, quiet, profiled)
     if "majority" not in result and "accuracy" in result["metrics"] and jax.process_index() == 0:
         folder, splits = pathlib.Path(root), task.make_splits(config)
         common = int(np.bincount(np.asarray(splits["train"].labels)).argmax())
@@ -44,9 +44,9 @@ def verdict(result: dict[str, Any]) -> str:
     return f"the model {clear} the majority model: {numbers}, {result['measured_on']}"
 
 
-def main(config: Config, root: str) -> None:
+def main(config: Config, root: str, profile: str) -> None:
     """Run what the flags say."""
-    result = run(config, root)
+    result = run(config, root, profiled=profile)
     if jax.process_index() == 0:
         print(finetune.show(result))
         if "majority" in result:
@@ -55,4 +55,4 @@ def main(config: Config, root: str) -> None:
 
 
 if __name__ == "__main__":
-    start.recipe(main)
+    start.recipe(main, profile=start.PROFILE)

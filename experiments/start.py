@@ -1,29 +1,52 @@
 """What every program does first and last: join the other processes, and end bad input with one line."""
 
+import ast
+import difflib
 import logging
 import os
 import re
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import jax
 from absl import app, flags
 from ml_collections import config_flags
 
+from experiments import overrides
 from experiments.config import Config
 from tljax.train.checkpoint import Damaged
 from tljax.train.logger import NonFinite
 
 EXPECTED = (ValueError, KeyError, OSError, Damaged, NonFinite)
 _TRACEBACK = flags.DEFINE_bool("traceback", False, "Show where in the code an error was raised.")
+PROFILE = "START:STOP: write a profiler trace of these steps (the first has number 0) into WORKDIR/profile."
+"""Help of the flag ``--profile``."""
 
 
-def recipe(main: Callable[[Config, str], None]) -> None:
-    """`run` for the programs that take a recipe: `main` gets the values of ``--config`` and ``--workdir``."""
+class _Dict(flags.ArgumentParser):
+    """A field that is a dict takes a Python literal."""
+
+    def parse(self, argument: Any) -> Any:
+        try:
+            return ast.literal_eval(argument) if isinstance(argument, str) else argument
+        except (ValueError, SyntaxError):
+            raise ValueError(f"{argument!r} is no dict of Python literals") from None
+
+
+def recipe(main: Callable[..., None], **texts: str) -> None:
+    """`run` for the programs that take a recipe: `main` gets the values of ``--config`` and ``--workdir``.
+
+    Args:
+      main: ``(config, workdir, **further) -> None``.
+      texts: further flags that hold a text, empty by default: name -> help. `main` gets them by name.
+    """
+    further = {name: flags.DEFINE_string(name, "", text) for name, text in texts.items()}
+    config_flags.register_flag_parser_for_type(dict, _Dict())
     config = config_flags.DEFINE_config_file("config", help_string="A recipe, such as experiments/configs/digits.py[:argument].")
     workdir = flags.DEFINE_string("workdir", None, "Folder of the run; the same command goes on where it stopped.")
     flags.mark_flags_as_required(["config", "workdir"])
-    run(lambda: main(config.value, str(workdir.value)))
+    run(lambda: main(config.value, str(workdir.value), **{name: flag.value for name, flag in further.items()}))
 
 
 def run(main: Callable[[], None]) -> None:
@@ -54,6 +77,21 @@ def _parsed(argv: list[str]) -> list[str]:
     except flags.Error as e:
         lines = [line.strip() for line in str(e).splitlines() if line.strip()]
         raise ValueError(re.sub(r"^\w+Error: ", "", lines[-1])) from e
+    except LookupError as e:
+        raise ValueError(_unknown(argv) or _text(e)) from e
+
+
+def _unknown(argv: list[str]) -> str:
+    """One line on the first ``--config.FIELD`` that a config does not have, with the fields that may be meant; empty: there is none."""
+    known = list(overrides.fields(Config))
+    for field in (found[1] for arg in argv if (found := re.match(r"--?(?:no)?config\.([\w.]+)", arg))):
+        if field not in known:
+            beside = [name for name in known if name.rpartition(".")[0] == field.rpartition(".")[0]]
+            near = difflib.get_close_matches(field.rpartition(".")[2], [name.rpartition(".")[2] for name in beside], n=1)
+            meant = [name for name in beside if name.rpartition(".")[2] in near] or difflib.get_close_matches(field, known, n=1)
+            hint = f"did you mean {meant[0]}?" if meant and (near or not beside) else f"there are {', '.join(beside or known)}"
+            return f"--config.{field}: a config has no such field; {hint}"
+    return ""
 
 
 def _join() -> None:

@@ -13,6 +13,7 @@ import jax
 
 from experiments.config import Config
 from tljax import __version__, trees
+from tljax.train.certificate import Certificate
 
 MAY_DIFFER = frozenset({
     "data/workers", "data/eval_batch_size", "train/data", "train/fsdp", "train/log_every", "train/save_every", "train/keep",
@@ -29,7 +30,7 @@ def check(config: Config, workdir: str | os.PathLike[str]) -> pathlib.Path:
     root = pathlib.Path(workdir)
     path, now = root / "config.json", _plain(config)
     if path.exists():
-        was, fields = _fields(read_json(path).get("config", {})), _fields(now)
+        was, fields = _fields(_plain(Config())) | _fields(read_json(path).get("config", {})), _fields(now)  # a later field had its default
         changed = [k for k in sorted(was.keys() | fields.keys()) if was.get(k) != fields.get(k) and not _may_differ(k)]
         if changed:
             lines = "; ".join(f"config.{k.replace('/', '.')} was {was.get(k)!r}, now {fields.get(k)!r}" for k in changed)
@@ -63,6 +64,18 @@ def finished(root: pathlib.Path) -> dict[str, Any] | None:
     return read_json(root / "result.json") if (root / "result.json").exists() else None
 
 
+def certificates(root: pathlib.Path) -> dict[str, Any]:
+    """The freeze certificates of the phases so far, by the phase's number as text."""
+    return read_json(root / "certificate.json") if (root / "certificate.json").exists() else {}
+
+
+def keep_certificate(root: pathlib.Path, proof: Certificate) -> None:
+    """Add a phase's certificate to `certificate.json`, on process 0."""
+    if jax.process_index() == 0:
+        entry = dataclasses.asdict(proof) | {"problems": list(proof.problems), "ratio": proof.ratio}
+        write_json(root / "certificate.json", certificates(root) | {str(proof.phase): entry})
+
+
 def read_json(path: pathlib.Path) -> dict[str, Any]:
     """The content of a JSON file of the run. Raises ValueError naming a file that is damaged."""
     try:
@@ -77,7 +90,7 @@ def _fields(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _may_differ(field: str) -> bool:
-    return field in MAY_DIFFER or field.startswith("compare/")
+    return field in MAY_DIFFER or field.startswith(("compare/", "sweep/"))
 
 
 def _made_with() -> dict[str, Any]:

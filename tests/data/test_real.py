@@ -47,8 +47,8 @@ def test_mnist_m(tmp_path):
     source = data.create(f"listed({str(top / 'mnist_m_test')!r}, {str(top / 'mnist_m_test_labels.txt')!r})")
     assert len(source) == 9001 and len(source.classes) == 10 and source.labels[:3].tolist() == [7, 2, 1]
     assert next(data.eval_batches(source, 16))["x"].shape == (16, 32, 32, 3)
-    parts = data.few_shot(source, train=5, val=10, seed=1, test_size=0.5)
-    assert [len(parts[name]) for name in ("train", "val", "test")] == [50, 100, 4500]
+    test, rest = data.split(source, [0.5, None], seed=0)
+    assert [len(test), *map(len, data.split(rest, [10, 5], seed=1, per_class=True))] == [4500, 100, 50]
 
 
 def test_cifar10_jpeg(tmp_path):

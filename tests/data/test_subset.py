@@ -123,31 +123,6 @@ def test_regression_splits_unless_stratified():
         data.split(source, [2, None], 0)
 
 
-@given(st.lists(st.integers(20, 40), min_size=1, max_size=4), SEEDS, st.integers(1, 3), st.integers(0, 3))
-@settings(max_examples=40, deadline=None)
-def test_few_shot_parts_are_disjoint_and_the_test_part_is_fixed(counts, seed, train, val):
-    source = source_of(counts)
-    parts = data.few_shot(source, train, val, seed)
-    drawn = [places(parts[name]) for name in ("train", "val", "test")]
-    assert len(set().union(*drawn)) == sum(map(len, drawn))
-    assert (data.class_counts(parts["train"]) == train).all() and (data.class_counts(parts["val"]) == val).all()
-    assert len(parts["test"]) == round(0.5 * len(source))
-    other = data.few_shot(source, train + 1, val, seed)
-    assert places(other["test"]) == drawn[2] and places(other["val"]) == drawn[1] and set(drawn[0]) <= set(places(other["train"]))
-    assert places(data.few_shot(source, train, val, seed + 1)["test"]) == drawn[2]
-
-
-def test_few_shot_takes_a_test_size_and_a_test_seed():
-    source = source_of([40, 40])
-    parts = data.few_shot(source, 2, 2, seed=0, test_size=30)
-    assert data.class_counts(parts["test"]).tolist() == [15, 15]
-    for name in ("train", "val"):
-        assert len({tuple(places(data.few_shot(source, 2, 2, seed, test_size=30)[name])) for seed in range(10)}) == 10
-    assert places(data.few_shot(source, 2, 2, seed=0, test_seed=1, test_size=30)["test"]) != places(parts["test"])
-    with pytest.raises(ValueError, match=r"class 'class.' has 25 examples"):
-        data.few_shot(source, 20, 10, seed=0, test_size=30)
-
-
 def test_only_classes_relabels_in_the_order_given():
     source = source_of([3, 4, 5])
     part = data.only_classes(source, ["class2", 0])

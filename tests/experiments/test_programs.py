@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import compare, evaluate, finetune, predict, pretrain, task
+from experiments import compare, evaluate, finetune, predict, pretrain, task, trials
 from tests.experiments.conftest import tiny
 from tljax import data, weights
 
@@ -73,7 +73,7 @@ def test_compare_measures_once_resumes_and_pictures(source_model, tmp_path, monk
     written = [json.loads(line)["id"] for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
     assert len(written) == len(set(written)) == 6 + 4 and sum(name.endswith("_test") for name in written) == 4
     assert [(r["strategy"], r["seed"]) for r in rows] == [("scratch", 0), ("scratch", 1), ("probe", 0), ("probe", 1)]
-    tuned = [r for r in compare._rows(tmp_path / "trials.jsonl") if r["strategy"] == "probe" and r["seed"] == 0 and "measured_on" not in r]
+    tuned = [r for r in trials.read(tmp_path) if r["strategy"] == "probe" and r["seed"] == 0 and "measured_on" not in r]
     assert rows[2]["lr"] == max(tuned, key=lambda r: r["val_accuracy"])["lr"]
     text = compare.report(config, rows, tmp_path)
     assert "measured on test (60 examples)" in text and "2 seeds" in text and "probe: " in text
@@ -127,6 +127,11 @@ def test_splits_are_disjoint_and_the_test_part_ignores_the_seed():
         ({"data__classes": ("0", "x")}, "x"),
         ({"data__batch_size": 9, "train__accumulate": 2}, "does not divide into train.accumulate=2"),
         ({"train__steps": 0}, "config.train.steps=0"),
+        ({"train__patience": -1}, "config.train.patience=-1"),
+        ({"train__patience": 2, "train__eval_every": 0}, "needs train.eval_every > 0"),
+        ({"train__patience": 2, "train__select": "last"}, "train.select='best'"),
+        ({"data__augment": ("flop",)}, "did you mean flip"),
+        ({"data__augment": ("flip(p=2.0)",)}, "p=2.0"),
         ({"bn": "thaw"}, "config.bn='thaw'"),
         ({"measure": "train"}, "config.measure='train'"),
         ({"optim__name": "adam"}, "optim.name='adam'"),

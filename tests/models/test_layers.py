@@ -1,7 +1,5 @@
 """The depthwise convolution is one function on every backend."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,11 +14,22 @@ from tljax.models import layers
 def test_shifted_and_grouped_agree_in_value_and_gradients(stride, padding, size, shape):
     r = np.random.default_rng(0)
     x, kernel = jnp.asarray(r.normal(size=shape), jnp.float32), jnp.asarray(r.normal(size=(size, size, 1, shape[-1])), jnp.float32)
+    check_same(
+        lambda x, k: layers.shifted_depthwise(x, k, stride, padding),
+        lambda x, k: layers.conv(x, k, stride, padding, groups=shape[-1]), x, kernel,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, ((1, 1), (1, 1))), (2, ((0, 1), (0, 1))), (2, ((1, 1), (1, 1)))])
+def test_shifted_and_plain_convolution_agree_in_value_and_gradients(stride, padding):
+    r = np.random.default_rng(0)
+    x, kernel = jnp.asarray(r.normal(size=(2, 7, 8, 3)), jnp.float32), jnp.asarray(r.normal(size=(3, 3, 3, 4)), jnp.float32)
+    check_same(lambda x, k: layers.shifted_conv(x, k, stride, padding), lambda x, k: layers.conv(x, k, stride, padding), x, kernel)
+
+
+def check_same(one, other, x, kernel):
     values, gradients = [], []
-    for function in (layers.shifted_depthwise, layers.grouped_depthwise):
-        call = functools.partial(function, stride=stride, padding=padding)
-        if function is layers.shifted_depthwise:
-            call = lambda x, kernel: layers.shifted_depthwise(x, kernel, stride, padding)  # noqa: E731 - custom_vjp takes positions
+    for call in (one, other):
         values.append(call(x, kernel))
         weight = jnp.asarray(np.random.default_rng(1).normal(size=values[0].shape), jnp.float32)
         gradients.append(jax.grad(lambda x, k, call=call, weight=weight: (call(x, k) * weight).sum(), (0, 1))(x, kernel))
@@ -35,7 +44,7 @@ def test_the_layer_has_the_grouped_convolution_s_parameters_and_follows_same_pad
     variables = layer.init(jax.random.key(0), x)
     kernel = variables["params"]["kernel"]
     assert kernel.shape == (3, 3, 1, 4)
-    np.testing.assert_allclose(layer.apply(variables, x), layers.grouped_depthwise(x, kernel, 2, ((0, 1), (0, 1))), atol=1e-5)
+    np.testing.assert_allclose(layer.apply(variables, x), layers.conv(x, kernel, 2, ((0, 1), (0, 1)), groups=4), atol=1e-5)
 
 
 def test_bfloat16_sums_in_float32():

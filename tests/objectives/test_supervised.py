@@ -44,6 +44,34 @@ def test_smoothing_and_focal_have_their_limits():
     assert focal == pytest.approx((-((1 - p) ** 2) * np.log(p)).mean(), rel=1e-5)
 
 
+ALL = "cross_entropy(label_smoothing=0.1, class_weights=(2.0, 1.0, 0.5), focal=1.5)"
+
+
+@pytest.mark.parametrize("expression", ["cross_entropy", ALL])
+def test_soft_labels_that_are_certain_are_labels(expression):
+    objective = objectives.create(expression)
+    (hard, a), (soft, b) = loss(objective, LOGITS, LABELS), loss(objective, LOGITS, np.eye(3, dtype=np.float32)[LABELS])
+    assert soft == pytest.approx(hard, rel=1e-6) and b.weight == pytest.approx(float(a.weight), rel=1e-6)
+    assert float(b.metrics["accuracy"]) == float(a.metrics["accuracy"])
+
+
+def test_soft_labels_follow_the_formula():
+    t = RNG.dirichlet(np.ones(3), 6).astype(np.float32)
+    log_p = log_softmax(LOGITS.astype(np.float64), 1)
+    w, m = (t * [2.0, 1.0, 0.5]).sum(1), (t * (1 - np.exp(log_p)) ** 1.5).sum(1)
+    q = 0.9 * t + 0.1 / 3
+    value, aux = loss(objectives.create(ALL), LOGITS, t)
+    assert value == pytest.approx(-(w * m * (q * log_p).sum(1)).sum() / w.sum(), rel=1e-5)
+    assert float(aux.weight) == pytest.approx(w.sum(), rel=1e-6)
+    assert float(aux.metrics["accuracy"]) == pytest.approx((LOGITS.argmax(1) == t.argmax(1)).mean())
+
+
+@pytest.mark.parametrize("labels", [LABELS.astype(np.float32), np.eye(4, dtype=np.float32)[LABELS], LABELS[:, None]])
+def test_labels_of_another_kind_are_named(labels):
+    with pytest.raises(ValueError, match=r"cross_entropy: labels are .*wanted are integers \[B\] or floats \(6, 3\)"):
+        loss(objectives.create("cross_entropy"), LOGITS, labels)
+
+
 @pytest.mark.parametrize("expression", ["cross_entropy", "cross_entropy(focal=0.5)", "sigmoid_cross_entropy", "mse", "huber"])
 def test_gradients_stay_finite_where_logits_are_huge_and_nothing_counts(expression):
     labels = LABELS if expression.startswith("cross") else np.eye(3, dtype=np.float32)[LABELS]

@@ -1,12 +1,16 @@
 """The loop with its checkpoints: resume, SIGTERM, damage, NaN."""
 
+import contextlib
 import os
 import shutil
 import signal
+import struct
+import time
 
 import jax
 import numpy as np
 import pytest
+from tensorboardX.proto import event_pb2
 
 from tests.train.tiny import STEPS, batch, equal, leaves, same, stream, tiny
 from tljax import trees
@@ -51,8 +55,52 @@ def test_a_run_that_dies_and_goes_on_ends_in_the_same_bits(ladder, whole, tmp_pa
 def test_the_order_of_phases_leaves_no_gap(ladder, tmp_path):
     seen = []
     ladder.run(tmp_path, evaluate=lambda step, state: seen.append((step, int(state.step))), eval_every=1)
-    assert seen == [(k, k) for k in range(1, STEPS + 1)]
+    assert seen == [(k, k) for k in range(STEPS + 1)]  # the start is validated too
     assert [row["step"] for row in logger.read(tmp_path)] == list(range(1, STEPS + 1))
+
+
+@pytest.mark.parametrize("at", [4, 6])  # at the end of a phase, within one
+def test_a_run_that_has_enough_ends_there_and_stays_ended(ladder, tmp_path, at):
+    seen, asked = [], []
+
+    def enough(step):
+        asked.append(step)
+        return step >= at
+
+    state = ladder.run(tmp_path, evaluate=lambda step, state: seen.append(step), eval_every=2, save_every=0, enough=enough)
+    assert int(state.step) == at and seen == list(range(0, at + 1, 2)) and asked == seen[1:]
+    again = ladder.run(tmp_path, batches=dying(0), evaluate=lambda step, state: seen.append(step), eval_every=2, enough=enough)
+    assert equal(again, state) and seen[-1] == at and len(seen) == len(asked)
+
+
+def test_the_time_that_waits_for_input_is_told(ladder, tmp_path):
+    def slow(start):
+        for b in stream(start):
+            time.sleep(0.05)
+            yield b
+
+    ladder.run(tmp_path / "fast")
+    ladder.run(tmp_path / "slow", batches=slow)
+    fast, slow = ([row["input_wait"] for row in logger.read(tmp_path / name)] for name in ("fast", "slow"))
+    assert len(fast) == len(slow) == STEPS and all(0 <= share <= 1 for share in fast + slow)
+    assert np.median(fast) < 0.3 < np.median(slow)
+
+
+def test_events_of_steps_that_run_again_are_hidden_and_those_of_the_checkpoint_kept(ladder, tmp_path):
+    starts = []
+    for at in (2, 8, STEPS):
+        with contextlib.suppress(Killed):
+            ladder.run(tmp_path, batches=dying(at), save_every=3)
+        starts += [e.step for e in _events(max((tmp_path / "events").iterdir())) if e.session_log.status == e.session_log.START]
+    assert starts == [0, 0, 7]  # whatever stands at these steps or after them is dropped; step 6 is that of the checkpoint
+
+
+def _events(path):
+    data = path.read_bytes()
+    while data:  # length, its checksum, record, its checksum
+        (n,) = struct.unpack("<Q", data[:8])
+        yield event_pb2.Event.FromString(data[12 : 12 + n])
+        data = data[16 + n :]
 
 
 def test_sigterm_saves_and_the_same_command_goes_on(ladder, whole, tmp_path):

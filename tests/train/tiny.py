@@ -46,15 +46,15 @@ class Tiny:
     def begin(self, checkpoints=None):
         return initialise.initialise(self.start, checkpoints)
 
-    def run(self, workdir, batches=None, evaluate=None, save_every=3, eval_every=0, steps=STEPS):
+    def run(self, workdir, batches=None, evaluate=None, save_every=3, eval_every=0, enough=lambda step: False, traced=lambda p, _: p):
         with checkpoint.Checkpoints(workdir, plan.ever_trained(self.plans), keep=20) as checkpoints:
             state = self.begin(checkpoints)
             now = int(state.step)
-            with logger.Logger(workdir, now, steps, every=1, quiet=True) as log:
+            with logger.Logger(workdir, now, STEPS, every=1, quiet=True) as log:
                 return loop.fit(
                     state,
                     self.plans,
-                    lambda phase, _: self.program(phase.span.index),
+                    lambda phase, state: traced(self.program(phase.span.index), int(state.step)),
                     functools.partial(initialise.enter_phase, self.start),
                     (batches or stream)(now),
                     functools.partial(sharding.put_batch, mesh=self.start.mesh),
@@ -63,6 +63,7 @@ class Tiny:
                     log,
                     eval_every,
                     save_every,
+                    enough,
                 )
 
 

@@ -1,12 +1,13 @@
 """Data: random-access sources, subsets, distortions, preprocessing, batches. A module here that registers a source is found by itself."""
 
 from tljax.data.arrays import from_arrays
+from tljax.data.augment import augmentation
 from tljax.data.distort import distort
 from tljax.data.images import from_files, image_files, read_image
 from tljax.data.pipeline import Batch, eval_batches, train_batches
 from tljax.data.preprocess import on_device, on_host
 from tljax.data.source import Source, class_counts, create, name_of, sources
-from tljax.data.subset import few_shot, fraction, k_per_class, only_classes, split, take
+from tljax.data.subset import fraction, k_per_class, only_classes, split, take
 from tljax.registry import import_all
 
 import_all(__name__, list(__path__))
@@ -14,11 +15,11 @@ import_all(__name__, list(__path__))
 __all__ = [
     "Batch",
     "Source",
+    "augmentation",
     "class_counts",
     "create",
     "distort",
     "eval_batches",
-    "few_shot",
     "fraction",
     "from_arrays",
     "from_files",

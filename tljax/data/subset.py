@@ -84,28 +84,6 @@ def split(
     return tuple(take(source, np.sort(part)) for part in parts)
 
 
-def few_shot(source: Source, train: int, val: int, seed: int, test_seed: int = 0, test_size: int | float = 0.5) -> dict[str, Subset]:
-    """``{"train", "val", "test"}``: disjoint parts for learning from few labels a class.
-
-    The test part is set aside first, by `test_seed` alone, so it is the same for every `seed`, `train` and `val`. Of the rest, `seed`
-    draws the validation part, then the training part: with one seed all `train` share the validation part, and fewer are among more.
-
-    Args:
-      source: N examples, one class each.
-      train: training examples of each class.
-      val: validation examples of each class (0: an empty part).
-      seed: draws train and val.
-      test_seed: draws test.
-      test_size: examples in the test part: an int, or a fraction of N as a float. Stratified.
-
-    Raises:
-      ValueError: a class with too few examples beside the test part, by name and count; sizes below 0.
-    """
-    test, pool = split(source, [test_size, None], test_seed)
-    held_out, drawn = split(pool, [val, train], seed, per_class=True)
-    return {"train": drawn, "val": held_out, "test": test}
-
-
 def only_classes(source: Source, names_or_ids: Sequence[str | int]) -> Subset:
     """The examples of some classes, in the source's order, relabelled 0..n-1 in the order given; the names stay.
 

@@ -22,6 +22,48 @@ def batch_norm(
     return nn.BatchNorm(use_running_average=not bn_train, momentum=momentum, epsilon=epsilon, dtype=dtype, scale_init=scale_init, name=name)
 
 
+def image_conv(width: int, stride: int, padding: Any, dtype: Any, name: str) -> nn.Conv:
+    """3x3 convolution without bias of an image's few channels; on CPUs as shifted multiply-adds, four times as fast at 8 outputs."""
+    return nn.Conv(width, (3, 3), stride, padding, use_bias=False, dtype=dtype, conv_general_dilated=_image_conv, name=name)
+
+
+def _image_conv(x: jax.Array, kernel: jax.Array, strides: Sequence[int], padding: Any, **_: Any) -> jax.Array:
+    pads = tuple(
+        map(tuple, jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding) if isinstance(padding, str) else padding)
+    )
+    return jax.lax.platform_dependent(
+        x,
+        kernel,
+        cpu=lambda x, kernel: shifted_conv(x, kernel, strides[0], pads),
+        default=lambda x, kernel: conv(x, kernel, strides[0], pads),
+    )
+
+
+def conv(x: jax.Array, kernel: jax.Array, stride: int, padding: Sequence[tuple[int, int]], groups: int = 1) -> jax.Array:
+    """XLA's convolution: `[B, H, W, C]` with a kernel `[size, size, C / groups, O]`."""
+    layout = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(x, kernel, (stride, stride), padding, dimension_numbers=layout, feature_group_count=groups)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def shifted_conv(x: jax.Array, kernel: jax.Array, stride: int, padding: Sequence[tuple[int, int]]) -> jax.Array:
+    """`conv` as one multiply-add per kernel element and input channel, summed in float32 or more; its gradients are those of `conv`."""
+    size, wide = kernel.shape[0], jnp.promote_types(x.dtype, jnp.float32)
+    padded = jnp.pad(x, ((0, 0), *padding, (0, 0))).astype(wide)
+    rows, columns = ((n - size) // stride + 1 for n in padded.shape[1:3])
+    total = jnp.zeros((), wide)
+    for (u, v), shifted in _shifted(padded, size, stride, rows, columns).items():
+        for channel in range(x.shape[-1]):
+            total = total + shifted[..., channel, None] * kernel[u, v, channel].astype(wide)
+    return total.astype(x.dtype)
+
+
+shifted_conv.defvjp(
+    lambda x, kernel, stride, padding: (shifted_conv(x, kernel, stride, padding), (x, kernel)),
+    lambda stride, padding, saved, dy: jax.vjp(lambda x, kernel: conv(x, kernel, stride, padding), *saved)[1](dy),
+)
+
+
 def pointwise(width: int, dtype: Any, name: str) -> nn.Conv:
     """1x1 convolution without bias, `[B, H, W, C]` -> `[B, H, W, width]`, computed as a matrix product (on CPUs twice as fast)."""
     return nn.Conv(width, (1, 1), use_bias=False, dtype=dtype, conv_general_dilated=_matmul, name=name)
@@ -60,14 +102,8 @@ class DepthwiseConv(nn.Module):
             x,
             kernel,
             cpu=lambda x, kernel: shifted_depthwise(x, kernel, self.stride, tuple(padding)),
-            default=lambda x, kernel: grouped_depthwise(x, kernel, self.stride, tuple(padding)),
+            default=lambda x, kernel: conv(x, kernel, self.stride, tuple(padding), groups=x.shape[-1]),
         )
-
-
-def grouped_depthwise(x: jax.Array, kernel: jax.Array, stride: int, padding: Sequence[tuple[int, int]]) -> jax.Array:
-    """`DepthwiseConv` as XLA's grouped convolution."""
-    layout = ("NHWC", "HWIO", "NHWC")
-    return jax.lax.conv_general_dilated(x, kernel, (stride, stride), padding, dimension_numbers=layout, feature_group_count=x.shape[-1])
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))

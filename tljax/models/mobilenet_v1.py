@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers import DepthwiseConv, Padding, batch_norm, pointwise
+from tljax.models.layers import DepthwiseConv, Padding, batch_norm, image_conv, pointwise
 from tljax.models.transfer import Backbone, Batch
 
 BLOCKS = (
@@ -40,7 +40,7 @@ class Stem(nn.Module):
     def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
         activation, padding, epsilon, momentum = self.style
         pad: Padding = "SAME" if padding == "asymmetric" else ((1, 1), (1, 1))
-        x = nn.Conv(self.width, (3, 3), 2, padding=pad, use_bias=False, dtype=self.dtype, name="conv")(batch["x"])
+        x = image_conv(self.width, 2, pad, self.dtype, "conv")(batch["x"])
         return batch | {"x": ACTIVATIONS[activation](batch_norm(bn_train, self.dtype, "bn", epsilon, momentum)(x))}
 
 

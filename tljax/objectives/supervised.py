@@ -18,9 +18,12 @@ def cross_entropy(
     focal: float = 0.0,
     class_counts: Sequence[int] = (),
 ) -> Objective:
-    """Softmax cross-entropy of integer labels, ``l = -w_y (1 - p_y)^focal sum_c q_c log p_c``, averaged with the weights ``w_y``.
+    """Softmax cross-entropy, ``l = -w m sum_c q_c log p_c``, averaged with the weights ``w``.
 
-    ``q = (1 - s) onehot(y) + s / C`` with `s = label_smoothing` (Szegedy et al. 2016, section 7); `focal` is gamma of Lin et al. 2017.
+    Labels are distributions t, float `[B, C]` (see `tljax.data.augmentation`), or integers `[B]`, which mean ``t = onehot(y)``. Then
+    ``q = (1 - s) t + s / C`` with `s = label_smoothing` (Szegedy et al. 2016, section 7), ``w = sum_c t_c w_c`` with the class weights w_c,
+    and ``m = sum_c t_c (1 - p_c)^focal`` with `focal`, gamma of Lin et al. 2017: for integers w_y and ``(1 - p_y)^focal``. Accuracy is
+    measured against the largest t_c.
 
     Args:
       label_smoothing: s, in [0, 1).
@@ -29,7 +32,7 @@ def cross_entropy(
       class_counts: ``n_c`` of the training data, for ``"balanced"``.
 
     Raises:
-      ValueError: a value out of range, or a class without examples under ``"balanced"``.
+      ValueError: a value out of range, or a class without examples under ``"balanced"``; when traced, labels of another kind or shape.
     """
     if not 0 <= label_smoothing < 1 or focal < 0:
         raise ValueError(f"cross_entropy: label_smoothing={label_smoothing} must lie in [0, 1) and focal={focal} be at least 0")
@@ -37,16 +40,15 @@ def cross_entropy(
 
     def loss(forward: Callable[..., Any], params: Any, state: Any, batch: Mapping[str, Any], key: Any, step: Any) -> Any:
         logits = forward(batch).logits
-        labels, classes = batch["label"], logits.shape[-1]
+        classes = logits.shape[-1]
         if table is not None and len(table) != classes:
             raise ValueError(f"cross_entropy: {len(table)} class weights for {classes} classes")
-        log_p = jax.nn.log_softmax(logits)
-        onehot = jax.nn.one_hot(labels, classes)
-        nll = -((1 - label_smoothing) * onehot + label_smoothing / classes) * log_p
-        nll = nll.sum(-1) * jnp.maximum(1 - jnp.exp((onehot * log_p).sum(-1)), 1e-6) ** focal if focal else nll.sum(-1)
+        log_p, t = jax.nn.log_softmax(logits), _distributions(batch["label"], logits)
+        nll = -(((1 - label_smoothing) * t + label_smoothing / classes) * log_p).sum(-1)
+        nll = nll * (t * jnp.maximum(1 - jnp.exp(log_p), 1e-6) ** focal).sum(-1) if focal else nll
         counted = weights(batch)
-        w = counted if table is None else counted * jnp.asarray(table)[jnp.clip(labels, 0, classes - 1)]
-        accuracy = weighted_mean((logits.argmax(-1) == labels).astype(jnp.float32), counted)
+        w = counted if table is None else counted * (t * table).sum(-1)
+        accuracy = weighted_mean((logits.argmax(-1) == t.argmax(-1)).astype(jnp.float32), counted)
         return weighted_mean(nll, w), Aux(w.sum(), {"accuracy": accuracy}, state)
 
     return Objective(loss)
@@ -91,6 +93,14 @@ def _regression(elementwise: Callable[[jax.Array, jax.Array], jax.Array], name: 
         return weighted_mean(elementwise(logits, labels).mean(-1), w), Aux(w.sum(), {"mae": mae}, state)
 
     return Objective(loss)
+
+
+def _distributions(labels: jax.Array, logits: jax.Array) -> jax.Array:
+    if labels.shape == logits.shape:
+        return labels.astype(jnp.float32)
+    if labels.ndim != 1 or not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise ValueError(f"cross_entropy: labels are {labels.dtype} {labels.shape}; wanted are integers [B] or floats {logits.shape}")
+    return jax.nn.one_hot(labels, logits.shape[-1])
 
 
 def _same_shape(labels: jax.Array, logits: jax.Array, name: str) -> jax.Array:

@@ -46,43 +46,6 @@ def mean_spread(values: Sequence[float], digits: int = 3) -> str:
     return f"{v.mean():.{digits}f}{spread} ({len(v)})"
 
 
-def compare_table(
-    rows: Sequence[Row],
-    by: Sequence[str] = ("strategy",),
-    metrics: Sequence[str] = ("val_accuracy", "test_accuracy"),
-    digits: int = 3,
-) -> list[dict[str, Any]]:
-    """One row for each group of runs, in the order of first appearance: the keys `by`, and `mean_spread` over seeds of each of `metrics`.
-
-    Example:
-      >>> print(text(compare_table(rows), ["strategy", "val_accuracy", "test_accuracy"]))  # doctest: +SKIP
-
-    Args:
-      rows: one for each run, such as ``{"strategy": "probe", "seed": 0, "lr": 0.1, "val_accuracy": 0.81, "test_accuracy": 0.8}``.
-      by: the keys that name a group.
-      metrics: the keys to average.
-      digits: after the point.
-
-    Raises:
-      ValueError: a run that lacks one of the keys; a group in which a seed stands twice (a mean over seeds would count it twice).
-    """
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for i, row in enumerate(rows):
-        lacking = [k for k in (*by, *metrics) if row.get(k) is None]
-        if lacking:
-            raise ValueError(f"compare table: run {i} has no {', '.join(lacking)}; it has {', '.join(row)}")
-        groups.setdefault(tuple(row[k] for k in by), []).append(row)
-    for key, members in groups.items():
-        seeds = [m["seed"] for m in members if "seed" in m]
-        if len(set(seeds)) < len(seeds):
-            named = ", ".join(f"{k}={v}" for k, v in zip(by, key, strict=True))
-            raise ValueError(f"compare table: {named} has a seed twice: {seeds}; add what sets these runs apart to the grouping keys")
-    return [
-        dict(zip(by, key, strict=True)) | {m: mean_spread([r[m] for r in members], digits) for m in metrics}
-        for key, members in groups.items()
-    ]
-
-
 def _cells(rows: Sequence[Row], columns: Sequence[str]) -> tuple[list[list[str]], list[bool]]:
     values = [[row.get(c) for c in columns] for row in rows]
     right = [

@@ -60,6 +60,7 @@ class Checkpoints:
     def save(self, state: State) -> None:
         """Write `state` under its step, in the background; a step that stands already is left alone. Raises OSError naming the folder."""
         step = int(state.step)
+        self._settle_best()  # a resumed run does not validate this step again: what it found must be on disk first
         if step not in self.steps():
             with _writing(self.root / "checkpoints"):
                 self._newest.save(step, args=_item(ocp.args.StandardSave(_flat(self._trained_only(state)))))
@@ -96,14 +97,18 @@ class Checkpoints:
 
     def best_score(self) -> float | None:
         """The best score so far, None before the first."""
+        step = self.best_step()
+        return None if step is None else float(self._best.metrics(step)["score"])
+
+    def best_step(self) -> int | None:
+        """The step of the best score so far, the earliest of equals; None before the first."""
         self._settle_best()
         step = self._best.latest_step()
-        return None if step is None else float(self._best.metrics(step)["score"])
+        return None if step is None else int(step)
 
     def best(self, params: Any, stats: Any) -> tuple[int, trees.Tree, trees.Tree]:
         """``(step, params, stats)`` of the best evaluated weights, placed like the given shapes. Raises Damaged."""
-        self._settle_best()
-        step = self._best.latest_step()
+        step = self.best_step()
         if step is None:
             raise Damaged(f"{self.root / 'best'} holds no checkpoint")
         template = {"params": trees.pick(params, self.trained), "stats": stats}

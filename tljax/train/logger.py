@@ -25,15 +25,13 @@ class Logger:
         self.root = pathlib.Path(workdir)
         self.every = max(every, 1)
         self._pending: list[tuple[int, Mapping[str, jax.Array], np.ndarray]] = []
-        self._since = time.perf_counter()
+        self._since, self._waited = time.perf_counter(), 0.0
         self._writes = jax.process_index() == 0
-        self.seconds = 0.0
-        self.examples = 0
         if self._writes:
             from tensorboardX import SummaryWriter
 
             self._lines = _reopened(self.root / "metrics.jsonl", start)
-            self._events = SummaryWriter(str(self.root / "events"), purge_step=start or None)
+            self._events = SummaryWriter(str(self.root / "events"), purge_step=start + 1 if start else 0)
         self._bar = tqdm.tqdm(total=total, initial=start, unit="step", disable=quiet or not self._writes, dynamic_ncols=True, smoothing=0.1)
 
     def __enter__(self) -> "Logger":
@@ -53,7 +51,14 @@ class Logger:
 
     def resume_clock(self) -> None:
         """Begin a stretch of training: what came before (compilation, evaluation) is not step time."""
-        self._since = time.perf_counter()
+        self._since, self._waited = time.perf_counter(), 0.0
+
+    def next(self, batches: Iterator[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """The next batch. The time until it is there counts as `input_wait`."""
+        asked = time.perf_counter()
+        batch = next(batches)
+        self._waited += time.perf_counter() - asked
+        return batch
 
     def step(self, step: int, metrics: Mapping[str, jax.Array], index: np.ndarray) -> bool:
         """Take in one step's metrics (still on the device); True when `flush` is due."""
@@ -62,7 +67,10 @@ class Logger:
         return len(self._pending) >= self.every
 
     def flush(self, last_good: Any = None) -> None:
-        """Fetch and write the pending metrics.
+        """Fetch and write the pending metrics with the speed since the last time.
+
+        ``input_wait`` is the share of the time that the loop waited for batches, in [0, 1]. Steps run ahead of the host, so the device may
+        have been busy meanwhile: near 0 the input is fast enough, near 1 a faster one (`data.workers`) may help.
 
         Args:
           last_good: step of the last checkpoint, for the message.
@@ -78,11 +86,11 @@ class Logger:
             if not math.isfinite(metrics["loss"]):
                 raise NonFinite(_nonfinite(step, metrics["loss"], index, last_good))
         examples = sum(np.size(index) for *_, index in self._pending) * jax.process_count()
-        self.seconds += took
-        self.examples += examples
         means = {k: float(np.mean([m[k] for m in fetched])) for k in fetched[-1]}
         speed = {"examples_per_second": examples / max(took, 1e-9), "step_seconds": took / len(fetched)}
-        self._bar.set_postfix(loss=f"{means['loss']:.3f}", ex_s=f"{speed['examples_per_second']:.0f}")
+        speed["input_wait"] = min(self._waited / max(took, 1e-9), 1.0)
+        shown = {"loss": f"{means['loss']:.3f}", "ex_s": f"{speed['examples_per_second']:.0f}", "input_wait": f"{speed['input_wait']:.0%}"}
+        self._bar.set_postfix(shown)
         step = self._pending[-1][0]
         self._pending.clear()
         self.write(step, "train", means | speed)

@@ -31,8 +31,9 @@ def fit(
     log: Logger,
     eval_every: int,
     save_every: int,
+    enough: Callable[[int], bool] = lambda step: False,
 ) -> State:
-    """Train from ``state.step`` to the end of the last phase.
+    """Train from ``state.step`` to the end of the last phase, or until `enough`.
 
     Args:
       state: at any step, of any phase.
@@ -41,36 +42,42 @@ def fit(
       enter: fits the state to a later phase at its first step.
       batches: of host arrays, beginning at ``state.step``.
       put: places a batch on the devices.
-      evaluate: called every `eval_every` steps and at the end.
+      evaluate: called before the first step, every `eval_every` steps and at the end.
       checkpoints: written every `save_every` steps, on SIGTERM and at the end.
       log: takes the metrics.
-      eval_every: steps; 0: only at the end.
+      eval_every: steps; 0: only before the first step and at the end.
       save_every: steps; 0: only at the end.
+      enough: ``step -> whether the validations up to it end the run``, in whatever phase; asked after each, and of a resumed state.
 
     Raises:
       NonFinite: the loss became NaN or infinite. Interrupted: SIGTERM.
     """
-    step, total = int(state.step), plans[-1].span.stop
+    step, last = int(state.step), plans[-1].span.stop
+    if step > 0 and enough(step):
+        last = step
     with _sigterm() as asked_to_stop:
+        if step == 0:
+            evaluate(step, state)
         for plan in plans:
-            if step >= plan.span.stop:
+            if step >= min(plan.span.stop, last):
                 continue
             if step == plan.span.start > 0:
                 state = enter(state, plan)
             program = build(plan, state)
             log.resume_clock()
-            while step < plan.span.stop:
-                batch = next(batches)
+            while step < min(plan.span.stop, last):
+                batch = log.next(batches)
                 state, metrics = program.run(state, put(batch))
                 step += 1
                 stop = asked_to_stop(step)
-                eval_due = step == total or (eval_every > 0 and step % eval_every == 0)
-                save_due = step == total or stop or (save_every > 0 and step % save_every == 0)
+                eval_due = step == last or _every(eval_every, step)
+                save_due = step == last or stop or _every(save_every, step)
                 if log.step(step, metrics, batch["index"]) or eval_due or save_due:
                     log.flush(last_good=max(checkpoints.steps(), default=None))
                 if eval_due:
                     evaluate(step, state)
-                if save_due:
+                    last = step if enough(step) else last
+                if save_due or step == last:
                     checkpoints.save(state)
                 if stop:
                     checkpoints.wait()
@@ -80,6 +87,10 @@ def fit(
                     log.resume_clock()
         checkpoints.wait()
     return state
+
+
+def _every(n: int, step: int) -> bool:
+    return n > 0 and step % n == 0
 
 
 @contextlib.contextmanager

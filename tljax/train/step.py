@@ -21,6 +21,7 @@ def make_step(
     plan: Plan,
     multiplier: Callable[[Any], jax.Array],
     transform: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda batch: batch,
+    augment: Callable[[Mapping[str, Any], jax.Array], Mapping[str, Any]] = lambda batch, seed: batch,
     accumulate: int = 1,
     ema_decay: float = 0.0,
     grad: Callable[..., Any] = jax.value_and_grad,
@@ -33,6 +34,7 @@ def make_step(
       plan: which leaves train in this phase, and the optimizer.
       multiplier: ``step -> factor`` on the peak learning rate `state.lr`.
       transform: the device half of preprocessing.
+      augment: ``(batch, seed of the run) -> batch``, before `transform`.
       accumulate: micro-batches per step; gradients are averaged by `Aux.weight`. With BatchNorm in training mode k micro-batches are not
         one batch.
       ema_decay: d of ``ema = d ema + (1 - d) params``; 0 turns it off.
@@ -49,7 +51,9 @@ def make_step(
         def loss(trainable: trees.Tree, live: trees.Tree, memory: Any, micro: Mapping[str, Any], key: jax.Array) -> Any:
             params = trees.merge(trainable, frozen)
             forward, stats_now = _forward(model, params, still, live, plan, jax.random.fold_in(key, 0))
-            value, aux = objective.loss(forward, params, memory, transform(micro), jax.random.fold_in(key, 1), state.step)
+            value, aux = objective.loss(
+                forward, params, memory, transform(augment(micro, state.seed)), jax.random.fold_in(key, 1), state.step
+            )
             return value, (aux, stats_now())
 
         differentiate = grad(loss, has_aux=True)

@@ -1,0 +1,97 @@
+"""RandAugment: random operations of one magnitude."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from tljax.data.augment import warp
+from tljax.data.augment.colour import blend, check_channels, grey, mean_grey
+from tljax.data.augment.equalize import equalize
+from tljax.data.augment.operation import Operation, per_image, register, snap
+
+NAMES = (
+    "identity", "autocontrast", "equalize", "rotate", "solarize", "colour", "posterize",
+    "contrast", "brightness", "sharpness", "shear_x", "shear_y", "translate_x", "translate_y",
+)  # fmt: skip
+ROTATE, SHEAR, TRANSLATE, ENHANCE, POSTERIZE = math.radians(30), 0.3, 150 / 331, 0.9, 4  # at magnitude 10
+
+
+@register
+def randaugment(layers: int = 2, magnitude: float = 9, fill: float = 0.5) -> Operation:
+    """`layers` operations one after the other, each drawn from 14 with equal chances (Cubuk et al. 2020, section 3).
+
+    The operations are `NAMES`. At magnitude 10 they go as far as in AutoAugment (Cubuk et al. 2019, appendix): 30 degrees, slope 0.3,
+    150/331 of the side, 4 bits left, everything solarized, blends by 1 +- 0.9; below that linearly, with random signs; at 0 all but
+    autocontrast and equalize do nothing. Shears and rotations keep the centre. Colour leaves images of one channel as they are.
+
+    Every example runs the same program, as accelerators want it: a layer is one warp, one blend, one change of tone, each of which does
+    nothing where its kind was not drawn. So a layer costs about as much as its dearest operations together, not 14.
+
+    Args:
+      layers: N of the paper, at least 1.
+      magnitude: M of the paper, in [0, 10].
+      fill: the value of what comes from outside the image.
+    """
+    if layers < 1 or not 0 <= magnitude <= 10 or not 0 <= fill <= 1:
+        raise ValueError(
+            f"randaugment(layers={layers}, magnitude={magnitude}, fill={fill}): at least 1 layer, magnitude in [0, 10], fill in [0, 1]"
+        )
+
+    def change(key: jax.Array, x: jax.Array) -> jax.Array:
+        check_channels("randaugment", x)
+        x = snap(x)
+        for layer in jax.random.split(key, layers):
+            which, sign = jax.random.split(layer)
+            drawn = jax.random.randint(which, (), 0, len(NAMES), jnp.int32)
+            x = apply(x, drawn, jax.random.rademacher(sign, (), jnp.float32), magnitude / 10, fill)
+        return x
+
+    return per_image(change)
+
+
+def apply(x: jax.Array, drawn: jax.Array, sign: jax.Array, magnitude: float, fill: float = 0.5) -> jax.Array:
+    """The operation ``NAMES[drawn]`` on an image [H, W, C], `magnitude` in [0, 1]; `drawn` and `sign` (1 or -1) are scalars."""
+    on = {name: drawn == i for i, name in enumerate(NAMES)}
+    x = _warped(x, on, sign, magnitude, fill)
+    x = _blended(x, on, 1 + ENHANCE * magnitude * sign)
+    return _toned(x, on, magnitude)
+
+
+def _warped(x: jax.Array, on: dict[str, jax.Array], sign: jax.Array, magnitude: float, fill: float) -> jax.Array:
+    height, width = x.shape[:2]
+    outer, inner = -math.tan(ROTATE * magnitude / 2), math.sin(ROTATE * magnitude)
+
+    def by(**kinds: float) -> jax.Array:
+        return sign * sum(jnp.where(on[name], value, 0.0) for name, value in kinds.items())
+
+    slopes = by(rotate=outer), by(rotate=inner, shear_y=SHEAR * magnitude), by(rotate=outer, shear_x=SHEAR * magnitude)
+    move = by(translate_x=TRANSLATE * magnitude * width), by(translate_y=TRANSLATE * magnitude * height)
+    return warp.shears(x, slopes, move, math.ceil(-outer * height / 2), fill)
+
+
+def _blended(x: jax.Array, on: dict[str, jax.Array], factor: jax.Array) -> jax.Array:
+    other = jnp.where(on["contrast"], mean_grey(x), 0) + jnp.where(on["colour"], grey(x), 0) + jnp.where(on["sharpness"], smooth(x), 0)
+    return jnp.where(on["brightness"] | on["contrast"] | on["colour"] | on["sharpness"], blend(x, other, factor), x)
+
+
+def _toned(x: jax.Array, on: dict[str, jax.Array], magnitude: float) -> jax.Array:
+    level, step = jnp.round(255 * x), 2 ** round(POSTERIZE * magnitude)
+    x = jnp.where(on["posterize"], snap(jnp.floor(level / step) * step / 255), x)
+    x = jnp.where(on["solarize"] & (level >= 256 * (1 - magnitude)), 1 - x, x)
+    x = jnp.where(on["autocontrast"], autocontrast(x), x)
+    return jnp.where(on["equalize"], snap(equalize(x)), x)
+
+
+def smooth(x: jax.Array) -> jax.Array:
+    """Each pixel [H, W, C] averaged with its 8 neighbours, weights 5 and 1 over 13; the outermost pixels stay."""
+    if min(x.shape[:2]) < 3:
+        return x
+    total = sum(x[i : x.shape[0] - 2 + i, j : x.shape[1] - 2 + j] for i in range(3) for j in range(3))
+    return x.at[1:-1, 1:-1].set(snap((total + 4 * x[1:-1, 1:-1]) / 13))
+
+
+def autocontrast(x: jax.Array) -> jax.Array:
+    """Each channel of [H, W, C] stretched so that its values reach 0 and 1; a channel of one value stays."""
+    low, high = x.min((0, 1)), x.max((0, 1))
+    return jnp.where(high > low, snap((x - low) / jnp.where(high > low, high - low, 1)), x)
