@@ -90,7 +90,8 @@ def _cache_programs(folder: str) -> None:
     """Keep compiled programs in `folder`, small ones too; empty: leave JAX's own settings (JAX_COMPILATION_CACHE_DIR) as they are."""
     if not folder:
         return
-    compilation_cache.reset_cache()  # else one of another folder that is open already stays in use
+    if jax.config.jax_compilation_cache_dir not in (None, folder):  # type: ignore[attr-defined]  # jax defines its options when imported
+        compilation_cache.reset_cache()  # else the other folder, open already, stays in use
     jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
