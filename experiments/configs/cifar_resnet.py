@@ -15,7 +15,8 @@ was run.
 import dataclasses
 import pathlib
 
-from experiments.config import Compare, Config, Data, Train
+from experiments import sources
+from experiments.config import Compare, Config, Train
 from tljax.train.optimizer import Optim
 
 AUGMENT = ("pad_crop(padding=4)", "flip")
@@ -38,7 +39,7 @@ def get_config(argument: str = "source") -> Config:
         model="resnet20_cifar",
         strategy="scratch",
         input_size=(32, 32),
-        data=dataclasses.replace(sources(named), val_share=0.1, augment=AUGMENT, batch_size=128),
+        data=dataclasses.replace(sources.named(named), val_share=0.1, augment=AUGMENT, batch_size=128),
         optim=Optim(
             name="sgd", lr=0.1, schedule="staircase", warmup=0.005, stairs=(0.5, 0.75), weight_decay=1e-4, clip=0.0, nesterov=False
         ),
@@ -51,17 +52,8 @@ def target(named: str) -> Config:
     return Config(
         task=f"CIFAR ResNet to {pathlib.Path(named).name}, 20 labels a class",
         new_head="always",
-        data=dataclasses.replace(sources(named), per_class=20, val_per_class=10, augment=AUGMENT, batch_size=64),
+        data=dataclasses.replace(sources.named(named), per_class=20, val_per_class=10, augment=AUGMENT, batch_size=64),
         optim=Optim(name="adamw", lr=3e-3),
         train=Train(steps=200, eval_every=25, save_every=100),
         compare=Compare(strategies=("scratch", "probe", "freeze_first(2)", "full", "lp_ft"), rates=(1e-3, 3e-3, 1e-2)),
     )
-
-
-def sources(named: str) -> Data:
-    """The sources of a folder if `named` is one, else the splits of a TFDS data set."""
-    root = pathlib.Path(named)
-    if not root.is_dir():
-        return Data(source=f"tfds({named!r}, split='train')", test=f"tfds({named!r}, split='test')")
-    splits = {name: f"folder({named!r}, split={name!r})" for name in ("train", "test") if (root / name).is_dir()}
-    return Data(source=splits.get("train", f"folder({named!r})"), test=splits.get("test", ""))

@@ -5,28 +5,21 @@
 The folder may have ``train``, ``val`` and ``test`` sub-folders; what is missing is drawn from ``train`` (or from the whole folder).
 """
 
+import dataclasses
 import pathlib
 
-from experiments.config import Compare, Config, Data, Train
+from experiments import sources
+from experiments.config import Compare, Config, Train
 from tljax.train.optimizer import Optim
 
 
 def get_config(folder: str = "images") -> Config:
     """The recipe for the images below `folder`."""
-    root = pathlib.Path(folder)
-    splits = {name: f"folder({folder!r}, split={name!r})" for name in ("train", "val", "test") if (root / name).is_dir()}
     return Config(
-        task=root.name,
+        task=pathlib.Path(folder).name,
         strategy="lp_ft",
         head_init="ridge",
-        data=Data(
-            source=splits.get("train", f"folder({folder!r})"),
-            val=splits.get("val", ""),
-            test=splits.get("test", ""),
-            val_share=0.2,
-            test_size=0.2,
-            batch_size=32,
-        ),
+        data=dataclasses.replace(sources.of_folder(folder), val_share=0.2, test_size=0.2, batch_size=32),
         optim=Optim(name="adamw", lr=1e-3, weight_decay=1e-4),
         train=Train(steps=300, eval_every=25),
         compare=Compare(strategies=("scratch", "probe", "freeze_first(2)", "full", "lp_ft"), rates=(3e-4, 1e-3, 3e-3)),

@@ -12,7 +12,8 @@ with a tiny ViT of their own on a folder, and open its three splits on TFDS's fa
 import dataclasses
 import pathlib
 
-from experiments.config import Compare, Config, Data, Train
+from experiments import sources
+from experiments.config import Compare, Config, Train
 from tljax.train.optimizer import Optim
 
 AUGMENT = ("random_resized_crop(scale=(0.5, 1.0))", "flip")
@@ -26,22 +27,15 @@ def get_config(named: str = "oxford_flowers102") -> Config:
         used as published: 1,020 images each to train and to validate, 6,149 for the test. Elsewhere a fifth of the training images
         validates, unless a folder holds ``val``.
     """
+    splits = sources.named(named)
+    if named == "oxford_flowers102":
+        splits = dataclasses.replace(splits, val=f"tfds({named!r}, split='validation')")
     return Config(
         task=f"ViT to {pathlib.Path(named).name}",
         new_head="always",
         strategy="layerwise_decay(gamma=0.75)",
-        data=dataclasses.replace(sources(named), val_share=0.2, augment=AUGMENT, batch_size=64, eval_batch_size=64),
+        data=dataclasses.replace(splits, val_share=0.2, augment=AUGMENT, batch_size=64, eval_batch_size=64),
         optim=Optim(name="adamw", lr=1e-3, warmup=0.1, weight_decay=0.05),
         train=Train(steps=500, eval_every=50, save_every=100),
         compare=Compare(strategies=("probe", "full", "layerwise_decay(gamma=0.75)", "lp_ft"), rates=(3e-4, 1e-3, 3e-3)),
     )
-
-
-def sources(named: str) -> Data:
-    """The sources of a folder if `named` is one, else the splits of a TFDS data set."""
-    root = pathlib.Path(named)
-    if not root.is_dir():
-        val = f"tfds({named!r}, split='validation')" if named == "oxford_flowers102" else ""
-        return Data(source=f"tfds({named!r}, split='train')", val=val, test=f"tfds({named!r}, split='test')")
-    splits = {name: f"folder({named!r}, split={name!r})" for name in ("train", "val", "test") if (root / name).is_dir()}
-    return Data(source=splits.get("train", f"folder({named!r})"), val=splits.get("val", ""), test=splits.get("test", ""))
