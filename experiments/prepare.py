@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
 from experiments import task
@@ -82,7 +83,7 @@ def _augment(config: Config, train: data.Source, host: Callable[[dict[str, Any]]
         return data.augmentation(config.data.augment, task.outputs(train), seed)(batch)
 
     if config.data.augment:
-        jax.eval_shape(augment, next(data.train_batches(train, 1, 0, 0, 1, host)), config.seed)
+        jax.eval_shape(augment, next(data.train_batches(train, 1, 0, 0, 1, host)), np.uint32(config.seed))
     return augment
 
 

@@ -157,7 +157,7 @@ BAD = {
     "text": (b"hello, weights", "not a weight file of a known format .*it begins with b'hello, w'"),
     "web page": (b"<!DOCTYPE html><html>", "a web page"),
     "git lfs": (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
-    "hdf5": (b"\x89HDF\r\n\x1a\n" + bytes(40), "an HDF5 file"),
+    "hdf5": (b"\x89HDF\r\n\x1a\n" + bytes(40), "damaged or cut short"),
     "json": (b'{"a": 1}   ', "no index of shards"),
     "deep json": (b"[" * 9 + b'{"weight_map":' + b"[" * 100_000, "not a weight file|damaged"),
     "deep index": (b'{"weight_map":' + b"[" * 100_000, "damaged"),

@@ -45,7 +45,7 @@ def test_pad_crop_is_one_of_the_crops(mode):
 @settings(max_examples=100, deadline=None)
 def test_a_rectangle_lies_inside_and_has_the_area_asked_for(seed, a, b, r, s):
     scale, ratio = (min(a, b), max(a, b)), (min(r, s), max(r, s))
-    corner, sides = (np.asarray(v) for v in draw(seed, tuple(map(jnp.float32, scale)), tuple(map(jnp.float32, ratio))))
+    corner, sides = (np.asarray(v) for v in draw(np.uint32(seed), tuple(map(jnp.float32, scale)), tuple(map(jnp.float32, ratio))))
     area, aspect = sides.prod() / np.prod(SIZE), sides[1] / sides[0]
     assert (corner >= 0).all() and (sides > 0).all() and (corner + sides <= np.array(SIZE) * (1 + 1e-6)).all()
     assert area <= scale[1] * (1 + 1e-5)
