@@ -56,6 +56,7 @@ def run(main: Callable[[], None]) -> None:
         if argv[1:]:
             raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells every file that it writes, and every error twice
+        logging.getLogger("jax").setLevel(logging.WARNING)  # JAX tells which backends it did not find
         _join()
         main()
 
