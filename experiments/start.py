@@ -56,7 +56,7 @@ def run(main: Callable[[], None]) -> None:
         if argv[1:]:
             raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells every file that it writes, and every error twice
-        logging.getLogger("jax").setLevel(logging.WARNING)  # JAX tells which backends it did not find
+        logging.getLogger().setLevel(logging.WARNING)  # what libraries tell of their progress is no news to a user
         _join()
         main()
 
