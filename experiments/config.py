@@ -24,7 +24,8 @@ class Data:
       invert: shift the domain: ``1 - x``.
       noise: shift the domain: sigma of the added normal noise, x in [0, 1].
       rotate: shift the domain: degrees.
-      augment: call expressions of `tljax.data.augment`, such as ``("flip", "pad_crop(4)")``, applied to training batches in this order.
+      augment: call expressions of `tljax.data.augment`, such as ``("flip", "pad_crop(4)")``, applied to training batches in this order,
+        after the images are resized and cropped in their centre.
       batch_size: global.
       eval_batch_size: global.
       workers: processes that read and decode; 0: threads.

@@ -37,6 +37,8 @@ def run(config: Config, root: str | pathlib.Path, quiet: bool = False, profiled:
     traced_steps = profile.steps(profiled, config.train.steps)
     folder = workdir.check(config, root)
     if (done := workdir.finished(folder)) is not None:
+        if traced_steps:
+            raise ValueError(f"{folder} holds the finished run: no step is left to profile; take another workdir")
         return done
     r = prepare(config, folder, quiet)
     workdir.claim(config, folder)
@@ -157,7 +159,10 @@ def main(config: Config, root: str, profile: str) -> None:
     result = run(config, root, profiled=profile)
     if jax.process_index() == 0:
         print(show(result))
-        print(f"{root}: result.json, metrics.jsonl, model/, figures/, events/" + (", profile/" if profile else ""))
+        print(
+            f"{root}: result.json, metrics.jsonl, model/, figures/, events/"
+            + (", profile/" if (pathlib.Path(root) / "profile").is_dir() else "")
+        )
 
 
 if __name__ == "__main__":

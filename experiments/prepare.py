@@ -11,7 +11,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from experiments import task
 from experiments.config import Config
-from tljax import data, objectives, strategies
+from tljax import data, objectives, registry, strategies
 from tljax.evaluate import predict
 from tljax.train import initialise, plan, sharding
 
@@ -54,6 +54,7 @@ def prepare(config: Config, root: pathlib.Path, quiet: bool = False) -> Run:
     _cache_programs(config.train.compilation_cache)
     t = task.make(config)
     counts = data.class_counts(t.splits["train"]) if task.is_classification(t.splits["train"]) else ()
+    _check_labels(config, t.splits["train"])
     objective = objectives.create(config.objective, class_counts=tuple(int(n) for n in counts))
     strategy = dataclasses.replace(strategies.create(config.strategy, t.model.stages), bn=config.bn)  # type: ignore[arg-type]  # validate() checked it
     mesh = sharding.make_mesh(config.train.data, config.train.fsdp)
@@ -74,6 +75,19 @@ def prepare(config: Config, root: pathlib.Path, quiet: bool = False) -> Run:
     begun = dataclasses.replace(first, plans=plans)
     augment = _augment(config, train, host)
     return Run(config, root, t, objective, plans, mesh, begun, augment, device, predict.make(t.model, device, mesh), quiet)
+
+
+def _check_labels(config: Config, train: data.Source) -> None:
+    """Raises ValueError where `cross_entropy` gets labels that are neither classes nor distributions: it would train on anything."""
+    labels = np.asarray(train.labels)
+    if task.is_classification(train) or registry.parse(config.objective)[0] != "cross_entropy":
+        return
+    if labels.ndim != 2 or labels.min() < 0 or np.abs(labels.sum(1) - 1).max() > 1e-3:
+        other = "sigmoid_cross_entropy" if np.isin(labels, (0, 1)).all() else "mse or huber"
+        raise ValueError(
+            f"config.objective={config.objective!r}: the labels of {config.data.source} are {labels.dtype} {list(labels.shape)}, neither "
+            f"classes nor distributions over classes; {other} fits them"
+        )
 
 
 def _augment(config: Config, train: data.Source, host: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Batch, Any], Batch]:

@@ -59,7 +59,9 @@ def read(folder: pathlib.Path) -> list[dict[str, Any]]:
 def measure_test(config: Config, root: pathlib.Path) -> tuple[dict[str, Any], int]:
     """``(metrics, n)`` of the weights that the run in `root` saved, on the n test examples of its config."""
     source = task.make_splits(config)["test"]
-    logits = predict.pretrained(weights.open(root / "model"), source, config.data.eval_batch_size, config.data.workers)
+    logits = predict.pretrained(
+        weights.open(root / "model", dtype=config.train.dtype), source, config.data.eval_batch_size, config.data.workers
+    )
     return measure.measure(logits, np.asarray(source.labels)), len(source)
 
 

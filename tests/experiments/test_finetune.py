@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from experiments import finetune, outcome
+from experiments import finetune, outcome, prepare
 from tests.experiments.conftest import tiny
 from tljax import weights
 from tljax.train import logger
@@ -116,3 +116,21 @@ def test_augmentation_of_what_is_no_image_is_refused_before_anything_is_trained(
     with pytest.raises(ValueError, match=r"images \[B, H, W, C\] can be augmented"):
         finetune.run(config, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("labels", "fits"), [(np.eye(3)[[0, 1, 2] * 40] + np.eye(3)[0], "mse or huber"), (None, "sigmoid_cross_entropy")])
+def test_cross_entropy_refuses_labels_that_are_no_distributions(labels, fits, tmp_path):
+    labels = (np.arange(360).reshape(120, 3) % 5 < 3).astype(np.int32) if labels is None else labels
+    np.savez(tmp_path / "x.npz", x=np.zeros((120, 8), np.float32), y=labels)
+    config = tiny(data__source=f"npz('{tmp_path / 'x.npz'}')", model="mlp(widths=(4,))", data__per_class=0, data__parts=())
+    with pytest.raises(ValueError, match=fits):
+        finetune.run(config, tmp_path / "run", quiet=True)
+    soft = np.full((120, 3), 1 / 3, np.float32)
+    np.savez(tmp_path / "x.npz", x=np.zeros((120, 8), np.float32), y=soft)
+    prepare.prepare(config, tmp_path / "run", quiet=True)
+
+
+def test_a_finished_run_has_no_step_left_to_profile(tmp_path):
+    finetune.run(tiny(train__steps=1), tmp_path, quiet=True)
+    with pytest.raises(ValueError, match="no step is left"):
+        finetune.run(tiny(train__steps=1), tmp_path, quiet=True, profiled="0:1")

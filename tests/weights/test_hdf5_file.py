@@ -82,9 +82,28 @@ def virtual(file):
     file["a"].create_virtual_dataset("w", layout)
 
 
+def many_names_of_one(file):
+    old(file, {})
+    zeros = file["a"].create_dataset("w0", (2**20,), np.float32, compression="gzip")
+    zeros[:] = 0
+    for i in range(1, 100):
+        file["a"][f"w{i}"] = zeros
+    file["a"].attrs["weight_names"] = [f"w{i}" for i in range(100)]
+
+
+def groups_in_each_other(file):
+    top = file.create_group("layers/a")
+    for _ in range(40):
+        inner = top.create_group("x")
+        top["y"] = inner
+        top = inner
+
+
 @pytest.mark.parametrize(
     ("build", "said"),
     [
+        (many_names_of_one, "more than the file can hold"),
+        (groups_in_each_other, "hold each other"),
         (linked(h5py.ExternalLink("other.h5", "/w")), ""),
         (linked(h5py.SoftLink("/a")), "no array of plain numbers"),
         (linked(h5py.SoftLink("/a/w")), ""),

@@ -76,6 +76,14 @@ def test_the_numbered_names_of_keras_3_fill_the_same_leaves(drawn, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, a.variables, b.variables)
 
 
+@pytest.mark.parametrize("width", [0.35, 1.3])
+@pytest.mark.parametrize("kind", ARGUMENTS)
+def test_any_width_opens(kind, width, tmp_path):
+    shapes = foreign.shapes(f"mobilenet_v1_{kind}", models.create(f"mobilenet_v1(width={width}, {ARGUMENTS[kind]})", 2))
+    np.savez(tmp_path / "x.npz", **{name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    assert not weights.open(tmp_path / "x.npz").report.new
+
+
 def test_a_file_without_its_top_asks_for_the_number_of_classes(drawn, tmp_path):
     _, path, _ = drawn
     with np.load(path) as arrays:

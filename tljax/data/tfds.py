@@ -1,8 +1,10 @@
 """The source ``tfds``: a data set of TensorFlow Datasets, read at random without TensorFlow."""
 
+import functools
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,8 +65,12 @@ def tfds(
     """A split of a data set of TensorFlow Datasets, such as ``tfds('beans', split='train[:80%]')``.
 
     What lies prepared below `data_dir` is read, if its files are array_record or parquet. Else the data set is downloaded and prepared
-    there, which needs a network; before a run of several processes, prepare it with one. Labels are read at once, without decoding an
-    image; inputs one by one, from any thread or process.
+    there, which needs a network; before a run of several processes, prepare it with one. Inputs are read one by one, from any thread or
+    process.
+
+    Labels are read at once, without decoding an image. They lie among the images, so this reads all records of the split: opening costs
+    about as much as one pass over its files. It is done once in a process as long as the files stay as they are (the labels of the 16
+    splits used last are kept), so the trials of a sweep share it; every new process reads them again.
 
     Args:
       name: as in the catalogue, with ``/config`` and ``:version`` where they are wanted.
@@ -88,9 +94,25 @@ def tfds(
         raise ValueError(f"{where}: {one_line(e)}") from None
     # set afterwards: given at once, they would make tfds.testing.mock_data encode its fake images, with TensorFlow
     records.decoders = _without_images(features)
-    labels, names = _labels(_column(records, label, where), features[label], classes, f"{where}: {label}")
+    files = _files(builder.data_dir)
+    kept = _kept(files, split, len(records), label, tuple(classes) if classes else None) if files else []
+    if not kept:
+        kept.append(_labels(_column(records, label, where), features[label], classes, f"{where}: {label}"))
+    labels, names = kept[0]
     channels = features[image].shape[-1] if features[image].shape else None
     return Tfds(records, image, channels, labels, names, where)
+
+
+@functools.lru_cache(maxsize=16)
+def _kept(*key: Any) -> list[tuple[np.ndarray, tuple[str, ...]]]:
+    """The place of the labels that `key` says all about: the same list for the same key, empty at first."""
+    return []
+
+
+def _files(folder: str) -> tuple[tuple[str, int, int], ...]:
+    """Path, size, time of change of a data set's files; none, and so nothing to know it by, where the folder is not there (fake data)."""
+    entries = ((path, path.stat()) for path in sorted(Path(folder).glob("*")))
+    return tuple((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in entries)
 
 
 def _check_keys(features: Any, keys: tuple[str, str], where: str) -> None:

@@ -198,7 +198,10 @@ def _register(name: str) -> None:
         input_size: tuple[int, ...] = (224, 224),
         dtype: str = "float32",
     ) -> Backbone:
-        return vit(width, depth, heads, patch, pool, dropout, drop_path, epsilon, in_channels, input_size, dtype)
+        return vit(
+            width=width, depth=depth, heads=heads, patch=patch, pool=pool, dropout=dropout, drop_path=drop_path, epsilon=epsilon,
+            in_channels=in_channels, input_size=input_size, dtype=dtype,
+        )  # fmt: skip
 
 
 for _name in SIZES:

@@ -96,7 +96,7 @@ def _regression(elementwise: Callable[[jax.Array, jax.Array], jax.Array], name: 
 
 
 def _distributions(labels: jax.Array, logits: jax.Array) -> jax.Array:
-    if labels.shape == logits.shape:
+    if labels.shape == logits.shape and jnp.issubdtype(labels.dtype, jnp.floating):
         return labels.astype(jnp.float32)
     if labels.ndim != 1 or not jnp.issubdtype(labels.dtype, jnp.integer):
         raise ValueError(f"cross_entropy: labels are {labels.dtype} {labels.shape}; wanted are integers [B] or floats {logits.shape}")

@@ -13,14 +13,21 @@ from tljax.weights import zip_file
 KERAS_ENTRY = "model.weights.h5"
 """The weights inside a `.keras` archive."""
 
+GROUP_BYTES = 40
+"""What a group takes at least in a file: its object header and its entry in the group above."""
 
-def read(data: bytes) -> dict[str, np.ndarray]:
+
+def read(data: bytes, room: int = 0) -> dict[str, np.ndarray]:
     """The weights of an HDF5 file's bytes, named ``layer/weight``.
 
     Keras 1 and 2, and Keras 3 when it saves to ``.h5``: each layer lists its weights, so ``conv1`` and ``conv1/kernel:0`` give
     ``conv1/kernel``, ``block`` and ``conv/kernel:0`` give ``block/conv/kernel``. Keras 3's ``.weights.h5`` numbers them: ``conv1/0`` (a
     convolution: kernel, bias; BatchNorm: gamma, beta, mean, variance), and ``block/conv/0`` inside another layer. Optimizer states are
     left out. Nothing outside `data` is read, wherever a link in it points.
+
+    Args:
+      data: the file.
+      room: bytes that its tensors may take in all; 0: what its own size can hold, were all of it compressed.
 
     Raises:
       ValueError: no Keras layout; a tensor that is listed but absent, of no plain numbers, or larger than the file can hold; one name
@@ -31,20 +38,22 @@ def read(data: bytes) -> dict[str, np.ndarray]:
         if "layer_names" in root.attrs or "layer_names0" in root.attrs:
             found = _listed(root)
         elif "layers" in file or "_layer_checkpoint_dependencies" in file or "vars" in file:
-            found = _numbered(file)
+            found = _numbered(file, iter(range(len(data) // GROUP_BYTES)))
         else:
             raise ValueError(f"an HDF5 file, but not of Keras: it holds {', '.join(map(ascii, list(file)[:5])) or 'nothing'}")
         arrays: dict[str, np.ndarray] = {}
+        left = room or zip_file.DEFLATE_RATIO * len(data)
         for name, dataset in found:
             if name in arrays:
                 raise ValueError(f"two of its tensors are called {name!a}")
-            arrays[name] = _array(name, dataset, len(data))
+            arrays[name] = _array(name, dataset, left)
+            left -= arrays[name].nbytes
         return arrays
 
 
 def read_keras(data: bytes) -> dict[str, np.ndarray]:
     """The weights of a `.keras` archive's bytes (a zip with ``model.weights.h5``); the rest of it is not looked at. Raises as `read`."""
-    return read(zip_file.entries(data)[KERAS_ENTRY]())
+    return read(zip_file.entries(data)[KERAS_ENTRY](), zip_file.DEFLATE_RATIO * len(data))
 
 
 def _listed(root: Any) -> Iterator[tuple[str, Any]]:
@@ -63,8 +72,17 @@ def _names(group: Any, attribute: str) -> list[str]:
     return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
 
 
-def _numbered(group: Any, inside: str = "", name: str = "") -> Iterator[tuple[str, Any]]:
-    """Of one layer and the layers in it: `inside` is the path of the layers around it, `name` its own where the file does not tell it."""
+def _numbered(group: Any, visits: Iterator[int], inside: str = "", name: str = "") -> Iterator[tuple[str, Any]]:
+    """Of one layer and the layers in it.
+
+    Args:
+      group: the layer's.
+      visits: ends after as many groups as the file can hold: groups that hold each other have endless paths.
+      inside: path of the layers around it.
+      name: its own, where the file does not tell it.
+    """
+    if next(visits, None) is None:
+        raise ValueError(f"its groups hold each other: {inside}{name!a}")
     held = _group(group, "vars") if "vars" in group else None
     if held is not None and name:  # the whole model's own name belongs to no path
         own = held.attrs.get("name", name)
@@ -75,9 +93,9 @@ def _numbered(group: Any, inside: str = "", name: str = "") -> Iterator[tuple[st
     for child in group:
         if child == "layers":
             for layer in _group(group, child):
-                yield from _numbered(_group(_group(group, child), layer), inside, layer)
+                yield from _numbered(_group(_group(group, child), layer), visits, inside, layer)
         elif child not in ("vars", "optimizer"):
-            yield from _numbered(_group(group, child), inside, child)
+            yield from _numbered(_group(group, child), visits, inside, child)
 
 
 def _group(parent: Any, name: str) -> Any:
@@ -94,13 +112,13 @@ def _member(parent: Any, name: str) -> Any:
         raise ValueError(f"the tensor or group {name!a} that it lists is not in it") from None
 
 
-def _array(name: str, dataset: Any, size: int) -> np.ndarray:
+def _array(name: str, dataset: Any, room: int) -> np.ndarray:
     if not isinstance(dataset, pyfive.Dataset) or np.dtype(dataset.dtype).kind not in "biuf":
         raise ValueError(f"refused: {name!a} is no array of plain numbers")
     if dataset.id.layout_class not in (0, 1, 2):  # compact, contiguous, chunked; a virtual one takes its values from other files
         raise ValueError(f"refused: the values of {name!a} lie in another file")
     declared = math.prod(dataset.shape) * np.dtype(dataset.dtype).itemsize
-    if declared > zip_file.DEFLATE_RATIO * size:
+    if declared > room:
         raise ValueError(f"{name!a} declares {declared:,} bytes, more than the file can hold")
     value = np.asarray(dataset[()])
     return value.astype(value.dtype.newbyteorder("="), copy=False)

@@ -42,6 +42,10 @@ def random_resized_crop(scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[f
     The rectangle is not rounded to whole pixels. Interpolation is linear, by one matrix [H, H] and one [W, W] for each image (H W C (H + W)
     multiply-adds, made for matrix units); a crop is never larger than the image, so there is nothing to antialias.
 
+    The image is what `tljax.data.on_host` leaves of the file, resized and cropped in its centre: the border that `crop_fraction` cuts off
+    is never seen, nor are the ends of a longer side. With a `crop_fraction` of 1 it is the largest square (for another input size: the
+    largest rectangle of its shape) in the centre of the file's image.
+
     Args:
       scale: range of the rectangle's area as a part of the image's.
       ratio: range of its width / height.

@@ -49,26 +49,26 @@ def _torch_rules() -> dict[str, Target]:
     return {re.escape(name): target for name, target in rules.items()}
 
 
-def _infer(shapes: Shapes, stem: str, channels: tuple[int, int], heads: Mapping[str, int], arguments: str) -> dict[str, Any]:
-    if len(shapes.get(stem, ())) != 4:
-        raise ValueError(f"it has no 4-dimensional {stem}")
-    width = shapes[stem][channels[1]] / 32
+def _infer(shapes: Shapes, stem: str, last: str, channels: tuple[int, int], heads: Mapping[str, int], arguments: str) -> dict[str, Any]:
+    """`last` is the kernel of block 13, whose 1024-fold width tells the multiplier finely enough for all other layers to follow."""
+    if len(shapes.get(stem, ())) != 4 or len(shapes.get(last, ())) != 4:
+        raise ValueError(f"it has no 4-dimensional {stem} or {last}")
     head = next((name for name in heads if name in shapes), None)
     return {
-        "model": f"mobilenet_v1(width={width:g}, {arguments})",
+        "model": f"mobilenet_v1(width={shapes[last][channels[1]] / 1024!r}, {arguments})",
         "num_classes": shapes[head][heads[head]] if head else 0,
         "in_channels": shapes[stem][channels[0]],
     }
 
 
 def _infer_keras(shapes: Shapes) -> dict[str, Any]:
-    stem = "conv1/kernel" if "conv1/kernel" in shapes else "conv1/0"
-    heads = {"conv_preds/kernel": -1, "conv_preds/0": -1}
-    return _infer(shapes, stem, (2, 3), heads, "activation='relu6', padding='asymmetric', epsilon=0.001")
+    leaf = "kernel" if "conv1/kernel" in shapes else "0"
+    heads = {f"conv_preds/{leaf}": -1}
+    return _infer(shapes, f"conv1/{leaf}", f"conv_pw_13/{leaf}", (2, 3), heads, "activation='relu6', padding='asymmetric', epsilon=0.001")
 
 
 def _infer_torch(shapes: Shapes) -> dict[str, Any]:
-    return _infer(shapes, "stage1.0.0.weight", (1, 0), {"fc.weight": 0}, "activation='leaky_relu'")
+    return _infer(shapes, "stage1.0.0.weight", "stage3.1.3.weight", (1, 0), {"fc.weight": 0}, "activation='leaky_relu'")
 
 
 def _config(fields: dict[str, Any], mean: tuple[float, ...], std: tuple[float, ...], source: str) -> PretrainedConfig:
@@ -87,8 +87,14 @@ def _config(fields: dict[str, Any], mean: tuple[float, ...], std: tuple[float, .
 
 @keymaps.register
 def mobilenet_v1_keras() -> Keymap:
-    """keras.applications.MobileNet: ReLU6, BatchNorm epsilon 1e-3, stride-2 padding at the bottom and right, inputs in [-1, 1]."""
-    said = "names of keras.applications.MobileNet; its preprocessing (x / 127.5 - 1 at 224 pixels) and ImageNet-1k labels are assumed"
+    """keras.applications.MobileNet: ReLU6, BatchNorm epsilon 1e-3, stride-2 padding at the bottom and right, inputs in [-1, 1].
+
+    Keras's BatchNorm momentum, 0.99, is for long training and is not taken over: with the model's 0.9 the statistics follow a new task.
+    """
+    said = (
+        "names of keras.applications.MobileNet; its preprocessing (x / 127.5 - 1 at 224 pixels) and ImageNet-1k labels are assumed, its "
+        "BatchNorm momentum is not taken over"
+    )
     return Keymap("mobilenet_v1_keras", _keras_rules(), _infer_keras, lambda fields: _config(fields, (0.5,) * 3, (0.5,) * 3, said))
 
 
