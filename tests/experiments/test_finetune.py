@@ -122,7 +122,7 @@ def test_augmentation_of_what_is_no_image_is_refused_before_anything_is_trained(
 def test_cross_entropy_refuses_labels_that_are_no_distributions(labels, fits, tmp_path):
     labels = (np.arange(360).reshape(120, 3) % 5 < 3).astype(np.int32) if labels is None else labels
     np.savez(tmp_path / "x.npz", x=np.zeros((120, 8), np.float32), y=labels)
-    config = tiny(data__source=f"npz('{tmp_path / 'x.npz'}')", model="mlp(widths=(4,))", data__per_class=0, data__parts=())
+    config = tiny(data__source=f"npz('{tmp_path / 'x.npz'}')", model="mlp(widths=(4,))", data__per_class=0, data__val_per_class=0, data__parts=())
     with pytest.raises(ValueError, match=fits):
         finetune.run(config, tmp_path / "run", quiet=True)
     soft = np.full((120, 3), 1 / 3, np.float32)

@@ -112,6 +112,7 @@ def shifted_depthwise(x: jax.Array, kernel: jax.Array, stride: int, padding: Seq
 
     Its backward pass is written out, because XLA:CPU takes ten times as long for the one that it derives: the gradient of `x` is the same
     sum over the mirrored kernel; that of `kernel` is accumulated image by image.
+    So it cannot be differentiated in forward mode, and a batch that is cut over several CPU devices is gathered for the second.
     """
     size, wide = kernel.shape[0], jnp.promote_types(x.dtype, jnp.float32)
     padded = jnp.pad(x, ((0, 0), *padding, (0, 0))).astype(wide)
