@@ -5,6 +5,7 @@ import io
 import os
 import pathlib
 import pickle
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets
 from PIL import Image
+from tensorflow_datasets.core.data_sources.base import BaseDataSource
 from tensorflow_datasets.core.download import downloader
 
 from tljax import data, weights
@@ -150,6 +152,50 @@ def test_inputs_of_each_kind(tmp_path):
 
 def test_classes_may_be_renamed(ours):
     assert create(ours, classes=["x", "y", "z"]).classes == ("x", "y", "z")
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The number of records in each reading of a split."""
+    counts = []
+
+    def counted(method, size):
+        original = getattr(BaseDataSource, method)
+        monkeypatch.setattr(BaseDataSource, method, lambda self, key: counts.append(size(key)) or original(self, key))
+
+    counted("__getitems__", len)
+    counted("__getitem__", lambda key: 1)
+    return counts
+
+
+def test_labels_are_read_once_in_a_process(tmp_path, reads):
+    write(tmp_path, {"train": examples(9), "one": examples(1)}, version="1.0.0")
+    first = create(tmp_path)
+    assert reads == [9]
+    again = create(tmp_path)
+    assert reads == [9] and again.labels.tolist() == first.labels.tolist() == [0, 1, 2] * 3 and again.classes == first.classes
+    with pytest.raises(ValueError, match="read-only"):
+        again.labels[0] = 1  # the other source has the same array
+    assert create(tmp_path, split="one").labels.tolist() == [0] and create(tmp_path, classes=["x", "y", "z"]).classes == ("x", "y", "z")
+    assert reads == [9, 1, 9] and np.array_equal(again[4]["x"], pixels(4, (6, 6)))
+    with pytest.raises(ValueError, match="is no class id"):
+        create(tmp_path, classes=["x", "y"])
+
+
+def test_labels_of_files_that_changed_are_read_again(tmp_path, reads):
+    write(tmp_path, {"train": examples(3)})
+    assert create(tmp_path).labels.tolist() == [0, 1, 2]
+    shutil.rmtree(tmp_path / "ours")
+    write(tmp_path, {"train": examples(3)[::-1]})
+    assert create(tmp_path).labels.tolist() == [2, 1, 0] and reads == [3, 3]
+
+
+def test_the_labels_of_fake_data_are_not_kept(reads):
+    with tensorflow_datasets.testing.mock_data(num_examples=5):
+        data.create("tfds('cifar10', split='test')")
+        once = list(reads)
+        data.create("tfds('cifar10', split='test')")
+    assert once and reads == 2 * once
 
 
 @pytest.mark.parametrize(

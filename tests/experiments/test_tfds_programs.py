@@ -1,12 +1,14 @@
 """Recipes on data sets of TFDS, with fake pictures: nothing is downloaded."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from experiments import finetune, task
+from experiments import finetune, task, trials
 from experiments.configs import cifar_resnet, vit_flowers
 from tests.experiments.conftest import tiny
 from tljax import data, models, weights
@@ -20,12 +22,19 @@ def test_finetune_runs_on_data_sets_of_tfds(name, classes, source_model, tmp_pat
         new_head="always",
         data__source=f"tfds({name!r}, split='train')",
         data__test=f"tfds({name!r}, split='test')",
-        train__steps=4,
+        train__steps=12,
     )
     config.data.per_class, config.data.val_per_class, config.data.val_share = 0, 0, 0.25
     with tfds.testing.mock_data(num_examples=24):
         result = finetune.run(config, tmp_path, quiet=True)
-    assert result["measured_on"] == "test (24 examples)" and result["steps"] == 4 and 0 <= result["metrics"]["accuracy"] <= 1
+        again, n = trials.measure_test(config, tmp_path)
+        labels = data.create(config.data.test).labels
+    assert result["measured_on"] == "test (24 examples)" and n == 24 and result["steps"] == 12
+    assert again.pop("loss") == pytest.approx(result["metrics"].pop("loss")) and again == result["metrics"]
+    assert [recall is not None for recall in result["metrics"]["per_class"]] == np.isin(np.arange(classes), labels).tolist()
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    losses = [row["loss"] for row in rows if row["split"] == "train"]
+    assert len(losses) == 12 and np.mean(losses[-4:]) < np.mean(losses[:4]) - 0.02  # noise, but learnt by heart
     opened = weights.open(tmp_path)
     assert opened.config.num_classes == classes and opened.config.input_size == (8, 8)  # the source model's
 

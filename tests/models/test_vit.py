@@ -82,6 +82,38 @@ def test_a_slice_equals_the_whole_with_dropout(pool, at, variables, x):
     assert np.abs(whole.logits - model.apply(variables, x).logits).max() > 1e-4
 
 
+@pytest.mark.parametrize(
+    ("ones", "share", "value"),
+    [
+        ("embed/position", 0.5, 2),
+        ("block00/attention/out/bias", 0.5, 2),
+        ("block00/mlp/fc2/bias", 0.5, 2),
+        ("block00/mlp/fc1/bias", 0.25, 4 * jax.nn.gelu(1, approximate=False)),  # dropped after the GELU and after fc2
+    ],
+)
+def test_dropout_at_each_of_its_sites(ones, share, value, half_dropped):
+    """Parameters of 0 but for the given ones, and fc2 that passes hidden units on: tokens are 0, or what one site (for fc1 two) kept."""
+    tokens = half_dropped(ones)
+    np.testing.assert_allclose(np.unique(tokens), [0, value], rtol=1e-6)
+    assert abs((tokens != 0).mean() - share) < 0.05
+
+
+@pytest.fixture(scope="module")
+def half_dropped():
+    """The tokens after the first block, in training at rate 0.5, with parameters of 1 where asked for."""
+    model = models.create("vit_tiny(patch=8, depth=1, width=16, heads=2, dropout=0.5)", 3, input_size=(16, 24))
+    x = jnp.zeros((64, 16, 24, 3))
+    run = jax.jit(lambda v: model.apply(v, x, taps=("block00",), train=True, rngs={"dropout": jax.random.key(0)}).taps["block00"])
+    zeros = {path: jnp.zeros(leaf.shape) for path, leaf in trees.flatten(models.shapes(model)).items()}
+    fc2 = {"params/backbone/block00/mlp/fc2/kernel": jnp.eye(64, 16)}
+
+    def tokens(ones):
+        path = f"params/backbone/{ones}"
+        return np.asarray(run(trees.unflatten(zeros | fc2 | {path: jnp.ones_like(zeros[path])})))
+
+    return tokens
+
+
 def test_patches_are_a_set_but_for_their_positions(variables, x):
     """Turning the image's patches round and their position embeddings with them changes nothing but the order."""
     turned = jnp.flip(x.reshape(3, 2, 8, 3, 8, 3), (1, 3)).reshape(x.shape)

@@ -95,9 +95,10 @@ def tfds(
     # set afterwards: given at once, they would make tfds.testing.mock_data encode its fake images, with TensorFlow
     records.decoders = _without_images(features)
     files = _files(builder.data_dir)
-    kept = _kept(files, split, len(records), label, tuple(classes) if classes else None) if files else []
+    kept = _kept(files, split, len(records), label, repr(classes)) if files else []
     if not kept:
         kept.append(_labels(_column(records, label, where), features[label], classes, f"{where}: {label}"))
+        kept[0][0].setflags(write=False)  # all sources that get them share them
     labels, names = kept[0]
     channels = features[image].shape[-1] if features[image].shape else None
     return Tfds(records, image, channels, labels, names, where)

@@ -74,12 +74,13 @@ def test_a_crop_shows_a_part_of_the_image_enlarged():
     assert (area > 0.2 - 1e-3).all() and (area < 0.5 + 1e-3).all() and area.std() > 0.02
 
 
-def test_erase_fills_a_rectangle_and_leaves_the_rest():
+@pytest.mark.parametrize("fill", [0.5, 0.25])
+def test_erase_fills_a_rectangle_and_leaves_the_rest(fill):
     batch = images(20, (16, 16))
-    batch["x"] = batch["x"] // 4 + 160  # never grey 0.5
-    x, out = batch["x"] / 255, augmented("erase(p=0.5, scale=(0.1, 0.3), ratio=(0.5, 2.0), fill=0.5)", batch)
+    batch["x"] = batch["x"] // 4 + 160  # all brighter than the fill
+    x, out = batch["x"] / 255, augmented(f"erase(p=0.5, scale=(0.1, 0.3), ratio=(0.5, 2.0), fill={fill})", batch)
     gone = ~np.isclose(out, x).all(-1)
-    assert (out[gone] == 0.5).all()
+    assert (out[gone] == fill).all()
     sizes = gone.sum((1, 2))
     assert 3 <= (sizes > 0).sum() <= 17
     for one in gone[sizes > 0]:

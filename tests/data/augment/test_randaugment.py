@@ -76,3 +76,13 @@ def test_two_layers_of_grey_images_are_one_after_the_other():
     out = np.asarray(jax.jit(data.augmentation(("randaugment(layers=2)",), 3, 0))(batch)["x"]).reshape(64, -1)
     assert out.min() >= 0 and out.max() <= 1
     assert len(np.unique(out, axis=0)) > 5 + 2 * 9  # more than one layer can make of one image
+
+
+@pytest.mark.parametrize("fill", [0.25, 0.5])
+def test_what_comes_from_outside_has_the_value_asked_for(fill):
+    """A white image stays of one value, unless a shear, a rotation or a translation brings something in."""
+    batch = {**images(64), "x": np.ones((64, 20, 20, 3), np.float32)}
+    out = np.asarray(jax.jit(data.augmentation((f"randaugment(layers=1, magnitude=10, fill={fill})",), 3, 0))(batch)["x"]).reshape(64, -1)
+    moved = out[out.min(1) < out.max(1)]
+    assert 10 <= len(moved) <= 40  # 5 of the 14 operations
+    assert (moved.min(1) == fill).all() and (moved.max(1) == 1).all()
