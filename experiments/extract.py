@@ -40,8 +40,9 @@ def main(path: str, source: str, stages: str, out: str, batch_size: int, workers
     """Run what the flags say."""
     found = run(path, source, stages, out, batch_size, workers)
     rows: list[dict[str, Any]] = [{"stage": name, "examples": len(f), "D": f.shape[1], "MB": f.nbytes / 1e6} for name, f in found.items()]
-    print(table.text(rows, list(rows[0])))
-    print(f"written: {out}")
+    if jax.process_index() == 0:
+        print(table.text(rows, list(rows[0])))
+        print(f"written: {out}")
 
 
 if __name__ == "__main__":

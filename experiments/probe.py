@@ -4,7 +4,7 @@
 
 The classifier's setting (the C of logistic regression) is chosen by stratified cross-validation on the training data; the test data is
 measured once for each row of the table. The workdir keeps the features, so that another learner, or the same command after a stop, does
-not run the model again (delete `features/` if files changed under the same names); it also gets `result.json`, `table.md` and
+not run the model again (delete `features/` if files changed under the same names); it also gets `probe.json`, `table.md` and
 `figures/probe.png`, of the last call.
 """
 
@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import os
 import pathlib
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +43,7 @@ def run(
     batch_size: int = 256,
     workers: int = 0,
 ) -> dict[str, Any]:
-    """``{weights, sha256, model, train, test, learner, setting, seeds, majority, rows}``; written to ``result.json`` in `root`.
+    """``{weights, sha256, model, train, test, learner, setting, seeds, majority, rows}``; written to ``probe.json`` in `root`.
 
     Args:
       path: weights.
@@ -58,13 +59,17 @@ def run(
 
     Raises:
       ValueError, FileNotFoundError: weights or data that cannot be read, an unknown stage, labels that are no classes, test classes that
-        the training data lacks.
+        the training data lacks, examples that both sources hold, a workdir of another program.
     """
-    opened, folder = weights.open(path), pathlib.Path(root)
+    folder = pathlib.Path(root)
+    if (folder / "config.json").exists():
+        raise ValueError(f"{folder} holds a run of another program (config.json); take another workdir")
+    opened = weights.open(path)
     wanted = features.stages_of(opened.model, stages)
     said = {"train": train, "test": test}
     sources = {name: data.create(expression) for name, expression in said.items()}
     labels = _labels(sources, said)
+    _check_apart(sources, said)
     (folder / "features").mkdir(parents=True, exist_ok=True)
     found = {}
     for name, source in sources.items():
@@ -91,7 +96,7 @@ def run(
         "rows": rows,
     }
     if jax.process_index() == 0:
-        workdir.write_json(folder / "result.json", result)
+        workdir.write_json(folder / "probe.json", result)
     return result
 
 
@@ -107,6 +112,14 @@ def _labels(sources: Mapping[str, data.Source], said: Mapping[str, str]) -> dict
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"--test={said['test']}: its classes {unknown[:5]} are not among those of --train, {known[:10]}")
     return ids | {"test": np.array([known.index(name) for name in names])[ids["test"]]}
+
+
+def _check_apart(sources: Mapping[str, data.Source], said: Mapping[str, str]) -> None:
+    """Raises ValueError where train and test share examples, as far as names tell: one expression for both, or the same files."""
+    train, test = ({data.name_of(source, i) for i in range(len(source))} for source in sources.values())
+    # a name that is no file may tell too little: two arrays of one .npz have the same names
+    if both := [name for name in train & test if said["train"] == said["test"] or os.path.isfile(name)]:
+        raise ValueError(f"--test={said['test']}: --train={said['train']} holds {len(both)} of its examples, such as {min(both)}")
 
 
 def _kept(
@@ -182,6 +195,6 @@ if __name__ == "__main__":
         result = run(WEIGHTS.value, *sources, STAGES.value, LEARNER.value, seeds, PIXELS.value, BATCH_SIZE.value, WORKERS.value)
         if jax.process_index() == 0:
             print(report(result, WORKDIR.value))
-            print(f"{WORKDIR.value}: result.json, table.md, figures/probe.png, features/")
+            print(f"{WORKDIR.value}: probe.json, table.md, figures/probe.png, features/")
 
     start.run(_main)

@@ -5,7 +5,9 @@
 
 Protocol: the best mean validation score over the seeds selects; the selected setting alone is measured on the test split, once per seed
 (not at all where ``config.measure`` is ``val``). A trial that diverges is a row, too; its setting cannot be selected. Finished rows stand
-in `trials.jsonl`; the same command goes on after them, and tries only what is new where ``config.sweep`` has grown.
+in `trials.jsonl`; the same command goes on after them, and tries only what is new where ``config.sweep`` has grown. Another setting may
+then be selected and measured on the test split; the table shows all that ever were. A trial that runs out of memory has no lasting row:
+the next call tries it again.
 """
 
 import copy
@@ -17,7 +19,7 @@ from typing import Any
 import jax
 import tqdm
 
-from experiments import finetune, prepare, settings, start, trials, workdir
+from experiments import finetune, overrides, prepare, settings, start, trials, workdir
 from experiments.config import Config
 from experiments.settings import Trial
 from tljax.evaluate import metrics
@@ -27,7 +29,7 @@ from tljax.train.logger import NonFinite
 
 
 def run(config: Config, root: str | pathlib.Path) -> list[dict[str, Any]]:
-    """The rows of all trials in order, then those on the test split; their `overrides` hold every swept field.
+    """The rows of all trials in order, then all on the test split in the file; their `overrides` hold every swept field.
 
     Raises:
       ValueError, FileNotFoundError: nothing to sweep or a setting that cannot run, before any does; and as `finetune.run`.
@@ -38,12 +40,16 @@ def run(config: Config, root: str | pathlib.Path) -> list[dict[str, Any]]:
     _prepare([trial for trial in wanted if trial.id not in done], folder)
     workdir.claim(config, folder)
     rows = trials.Trials(folder)
-    found = [rows.once(trial.id, partial(_train, trial, folder)) | {"overrides": trial.values} for trial in _bar(wanted, done)]
+    found = [_row(rows, trial) for trial in _bar(wanted, done)]
     best = reported.select(found) if config.measure == "test" else None
     for trial in wanted:
         if trial.about["setting"] == best:
-            found.append(rows.once(f"{trial.id}_test", partial(_test, trial, folder)) | {"overrides": trial.values})
-    return found
+            rows.once(f"{trial.id}_test", partial(_test, trial, folder))
+    found += [row for row in rows.rows.values() if row["split"] == "test"]  # of settings that an earlier call selected, too
+    values = {trial.about["setting"]: trial.values for trial in wanted}
+    names = dict.fromkeys([*wanted[0].values, *(name for row in found for name in row["overrides"])])
+    recipe = {name: overrides.value(config, name) for name in names}
+    return [row | {"overrides": recipe | values.get(row["setting"], row["overrides"])} for row in found]
 
 
 def _prepare(left: Sequence[Trial], folder: pathlib.Path) -> None:
@@ -67,22 +73,34 @@ def _bar(wanted: Sequence[Trial], done: set[str]) -> Iterator[Trial]:
             bar.update(trial.id not in done)
 
 
+def _row(rows: trials.Trials, trial: Trial) -> dict[str, Any]:
+    """The row of a trial; one that did not fit into memory is not kept, since that tells of the device at the time."""
+    try:
+        return rows.once(trial.id, partial(_train, trial, rows.folder))
+    except jax.errors.JaxRuntimeError as e:
+        if "RESOURCE_EXHAUSTED" not in str(e):
+            raise
+        row = {"id": trial.id} | trial.about | {"error": f"out of memory: {str(e).splitlines()[0]}"}
+    _tell(trial, row)
+    return row
+
+
 def _train(trial: Trial, folder: pathlib.Path) -> dict[str, Any]:
-    """Run a trial; its row has an `error` instead of `metrics` where it diverged or did not fit into memory."""
+    """Run a trial; its row has an `error` instead of `metrics` where it diverged."""
     try:
         result = finetune.run(trial.config, folder / "trials" / trial.id, quiet=True)
     except (NonFinite, metrics.NotFinite) as e:
         row = {"error": f"diverged: {e}"}
-    except jax.errors.JaxRuntimeError as e:
-        if "RESOURCE_EXHAUSTED" not in str(e):
-            raise
-        row = {"error": f"out of memory: {str(e).splitlines()[0]}"}
     else:
         kept = ("measured_on", "selected_on", "selected_step", "seconds", "examples_per_second")
         row = {"metrics": _numbers(result["metrics"])} | {key: result[key] for key in kept}
+    _tell(trial, row)
+    return trial.about | row
+
+
+def _tell(trial: Trial, row: Mapping[str, Any]) -> None:
     if jax.process_index() == 0:
         tqdm.tqdm.write(f"{trial.id}: {row.get('error', '').split(';')[0] or _told(row)}")
-    return trial.about | row
 
 
 def _told(row: Mapping[str, Any]) -> str:

@@ -66,6 +66,17 @@ def test_small_classes_bring_fewer_folds_or_none(learner, counts, folds):
         assert found.setting == probing.LEARNERS[learner].default and not found.at_edge and found.test >= 2 / 3
 
 
+def test_an_edge_is_that_of_the_grid_and_no_natural_bound():
+    few, many = _drawn(apart=9.0), _drawn(n=150, apart=9.0)  # separable: the first value of the grid wins
+    assert probing.probe(*few, *few, "ridge").at_edge and probing.probe(*many, *many, "knn").at_edge
+    cut = probing.probe(*few, *few, "knn")
+    assert cut.setting == 32 and not cut.at_edge  # the folds hold 48 examples: 64 neighbours there are not
+    rng = np.random.default_rng(0)
+    twins, labels = np.repeat(rng.normal(size=(60, 4)), 2, axis=0), np.repeat(rng.permutation(60) % 2, 2)
+    one = probing.probe(twins, labels, twins, labels, "knn")
+    assert one.setting == 1 and not one.at_edge
+
+
 def test_what_cannot_be_learnt_is_an_error():
     train, labels = _drawn()
     with pytest.raises(KeyError, match="'tree'; there are logistic, ridge, knn"):

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -14,39 +16,45 @@ from tljax import data
 from tljax.evaluate import features
 
 
-def test_probe_measures_each_stage_once_and_keeps_the_features(source_model, photos, tmp_path, monkeypatch):
-    source = f"folder({str(photos)!r})"
-    result = probe.run(str(source_model), source, source, tmp_path, pixels=4)
+@pytest.fixture
+def held_out(photos):
+    """Other files with the content of `photos`."""
+    return shutil.copytree(photos, photos.with_name("held out"))
+
+
+def test_probe_measures_each_stage_once_and_keeps_the_features(source_model, photos, held_out, tmp_path, monkeypatch):
+    train, test = f"folder({str(photos)!r})", f"folder({str(held_out)!r})"
+    result = probe.run(str(source_model), train, test, tmp_path, pixels=4)
     assert [row["stage"] for row in result["rows"]] == ["pixels 4", "stem", "stage1"]
     assert [row["D"] for row in result["rows"]] == [16, 4, 6] and {row["n"] for row in result["rows"]} == {24}
     assert result["majority"] == 0.5 and result["rows"][0]["test"] > 0.9
-    assert json.loads((tmp_path / "result.json").read_text()) == json.loads(json.dumps(result))
+    assert json.loads((tmp_path / "probe.json").read_text()) == json.loads(json.dumps(result))
     said = probe.report(result, tmp_path)
     assert "C chosen by 5-fold cross-validation (1 seed) on train" in said and "(24 examples)" in said and "pixels 4" in said
     assert (tmp_path / "table.md").exists() and (tmp_path / "figures" / "probe.png").exists()
 
     monkeypatch.setattr(features, "predict", None)  # whoever ran the model now would fail
-    again = probe.run(str(source_model), source, source, tmp_path, learner="ridge", pixels=4)
+    again = probe.run(str(source_model), train, test, tmp_path, learner="ridge", pixels=4)
     assert again["setting"] == "alpha" and len(again["rows"]) == 3
     with pytest.raises(AttributeError):
-        probe.run(str(source_model), source, source, tmp_path, stages="stem")
+        probe.run(str(source_model), train, test, tmp_path, stages="stem")
 
 
-def test_a_damaged_file_of_features_is_computed_again(source_model, photos, tmp_path, capsys):
-    source = f"folder({str(photos)!r})"
-    first = probe.run(str(source_model), source, source, tmp_path, stages="stem")
-    (kept,) = (tmp_path / "features").iterdir()
+def test_a_damaged_file_of_features_is_computed_again(source_model, photos, held_out, tmp_path, capsys):
+    train, test = f"folder({str(photos)!r})", f"folder({str(held_out)!r})"
+    first = probe.run(str(source_model), train, test, tmp_path, stages="stem")
+    kept, _ = (tmp_path / "features").iterdir()
     kept.write_bytes(kept.read_bytes()[:200])
-    assert probe.run(str(source_model), source, source, tmp_path, stages="stem") == first
+    assert probe.run(str(source_model), train, test, tmp_path, stages="stem") == first
     assert "is damaged" in capsys.readouterr().out
 
 
-def test_one_example_a_class_is_said_and_not_cross_validated(source_model, photos, tmp_path):
+def test_one_example_a_class_is_said_and_not_cross_validated(source_model, photos, held_out, tmp_path):
     for image in photos.glob("*/*.png"):
         if image.stem != "1":
             image.unlink()
-    source = f"folder({str(photos)!r})"
-    result = probe.run(str(source_model), source, source, tmp_path, stages="stage1")
+    train, test = f"folder({str(photos)!r})", f"folder({str(held_out)!r})"
+    result = probe.run(str(source_model), train, test, tmp_path, stages="stage1")
     assert result["rows"][0]["cv"] is None and "nothing can be cross-validated" in probe.report(result, tmp_path)
 
 
@@ -64,6 +72,43 @@ def test_labels_that_are_no_classes_and_unknown_classes_are_named(source_model, 
     with pytest.raises(ValueError, match="there are stem, stage1"):
         probe.run(str(source_model), folder, folder, tmp_path / "w", stages="stage7")
     assert not (tmp_path / "w").exists()
+
+
+def test_classes_are_matched_by_name_where_the_test_data_lacks_some(source_model, photos, held_out, tmp_path):
+    shutil.rmtree(held_out / "köln")
+    assert data.create(f"folder({str(held_out)!r})").classes == ("猫",)
+    result = probe.run(str(source_model), f"folder({str(photos)!r})", f"folder({str(held_out)!r})", tmp_path, stages="stem", pixels=4)
+    assert (
+        result["majority"] == 0.0 and result["rows"][0]["test"] > 0.9 and result["rows"][0]["n"] == 12
+    )  # 猫 is class 1 of train, 0 of test
+
+
+def test_examples_that_train_and_test_share_are_an_error(source_model, photos, tmp_path):
+    folder = f"folder({str(photos)!r})"
+    (tmp_path / "list.csv").write_text("köln/0.png,köln\n猫/3.png,猫\n", encoding="utf-8")
+    listed = f"listed({str(photos)!r}, {str(tmp_path / 'list.csv')!r})"
+    for train, test, n in ((folder, folder, 24), (folder, listed, 2), ("digits", "digits", 1797)):
+        with pytest.raises(ValueError, match=rf"^--test=.* holds {n} of its examples"):
+            probe.run(str(source_model), train, test, tmp_path / "w")
+    np.savez(tmp_path / "both.npz", a=np.zeros((6, 8, 8, 1), np.uint8), b=np.ones((6, 8, 8, 1), np.uint8), y=np.arange(6) % 2)
+    one, other = (f"npz({str(tmp_path / 'both.npz')!r}, x={name!r})" for name in "ab")
+    assert len(probe.run(str(source_model), one, other, tmp_path / "w", stages="stem")["rows"]) == 1
+
+
+def test_the_workdir_of_another_program_is_left_alone(source_model, photos, held_out):
+    before = sorted(source_model.rglob("*"))
+    with pytest.raises(ValueError, match="holds a run of another program"):
+        probe.run(str(source_model), f"folder({str(photos)!r})", f"folder({str(held_out)!r})", source_model)
+    assert sorted(source_model.rglob("*")) == before
+
+
+def test_one_process_alone_tells_what_was_extracted(monkeypatch, capsys):
+    monkeypatch.setattr(extract, "run", lambda *_: {"stem": np.zeros((2, 3), np.float32)})
+    extract.main("w", "digits", "stem", "out.npz", 1, 0)
+    assert "written: out.npz" in capsys.readouterr().out
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    extract.main("w", "digits", "stem", "out.npz", 1, 0)
+    assert capsys.readouterr().out == ""
 
 
 def test_extracted_features_train_a_model_of_vectors(source_model, photos, tmp_path):

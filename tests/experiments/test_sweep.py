@@ -82,6 +82,26 @@ def test_a_sweep_that_grows_trains_what_is_new_and_leaves_the_test_alone_while_t
         sweep.run(dataclasses.replace(config, train=dataclasses.replace(config.train, steps=5)), tmp_path)
 
 
+def test_every_setting_that_was_ever_measured_on_test_is_reported(source_model, tmp_path, monkeypatch):
+    accuracy = {"optim.lr=0.01": 0.5, "optim.lr=0.02": 0.6, "optim.clip=0.0": 0.7}
+    done = {"measured_on": "val (9 examples)", "selected_on": "val", "selected_step": 1, "seconds": 1.0, "examples_per_second": 1.0}
+    monkeypatch.setattr(finetune, "run", lambda _, at, **__: done | {"metrics": {"accuracy": accuracy[at.name.split("_")[0]]}})
+    monkeypatch.setattr(trials, "measure_test", lambda _, at: ({"accuracy": accuracy[at.name.split("_")[0]] - 0.1234}, 9))
+    told = []
+    for fields in ({"grid": {"optim.lr": (0.01,)}}, {"grid": {"optim.lr": (0.01, 0.02)}}, {"points": ({"optim.clip": 0.0},)}):
+        rows = sweep.run(recipe(source_model, seeds=(0,), **fields), tmp_path)
+        told.append((sweep.report(rows, tmp_path), sum(row["split"] == "test" for row in rows)))
+    assert [n for _, n in told] == [1, 2, 3] == [int(text.splitlines()[0].rsplit(" ", 1)[1]) for text, _ in told]
+    assert "0.377 (1)" in told[1][0] and "0.477 (1)" in told[1][0] and "earlier" not in told[1][0]
+    assert all(score in told[2][0] for score in ("0.377 (1)", "0.477 (1)", "0.577 (1)")) and told[2][0].count("of an earlier sweep") == 2
+    assert [(row["overrides"]["optim.lr"], row["overrides"]["optim.clip"]) for row in rows] == [
+        (0.01, 0.0),
+        (0.01, 1.0),
+        (0.02, 1.0),
+        (0.01, 0.0),
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -115,7 +135,7 @@ def test_bad_settings_are_named_before_anything_is_trained(fields, said, source_
     assert "\n" not in str(e.value) and not (tmp_path / "run").exists()
 
 
-def test_running_out_of_memory_is_a_row_and_other_errors_end_the_sweep(source_model, tmp_path, monkeypatch):
+def test_running_out_of_memory_is_told_and_tried_again_and_other_errors_end_the_sweep(source_model, tmp_path, monkeypatch):
     def fail(text):
         def run(*_, **__):
             raise jax.errors.JaxRuntimeError(text)
@@ -130,6 +150,12 @@ def test_running_out_of_memory_is_a_row_and_other_errors_end_the_sweep(source_mo
     fail("RESOURCE_EXHAUSTED: Out of memory\nmore")
     (row,) = sweep.run(config, tmp_path)
     assert row["error"] == "out of memory: RESOURCE_EXHAUSTED: Out of memory" and "nothing is selected" in sweep.report([row], tmp_path)
+    assert trials.read(tmp_path) == []
+    monkeypatch.undo()
+    val, test = sweep.run(config, tmp_path)
+    assert (
+        "error" not in val and test["split"] == "test" and [r["id"] for r in trials.read(tmp_path)] == ["recipe_seed0", "recipe_seed0_test"]
+    )
 
 
 def test_a_dict_on_the_command_line_is_a_literal():

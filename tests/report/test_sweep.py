@@ -39,12 +39,17 @@ def test_a_setting_with_a_trial_that_failed_is_not_selected_and_tells_why():
     assert "1 of 1 out of memory" in nothing and "nothing is selected" in nothing
 
 
-def test_the_table_says_split_count_and_spread_and_shows_the_test_of_the_selected_alone():
+def test_the_table_says_split_count_and_spread_and_shows_every_test():
     text = sweep.report([*GOOD, row("0.2", 0, 0.4, "test"), row("0.2", 1, 0.5, "test")])
     caption, _, _, _, first, second = text.splitlines()[:6]
-    assert "val (9 examples), test (9 examples)" in caption and "over 2 seeds" in caption and "alone was measured on the test" in caption
+    assert (
+        "val (9 examples), test (9 examples)" in caption and "over 2 seeds" in caption and caption.endswith("measured on the test split: 1")
+    )
     assert " ".join(first.split()) == "0.1 full(1) 0.600 ± 0.141 (2) 1.23 1000"
     assert " ".join(second.split()) == "0.2 full(1) 0.610 ± 0.014 (2) 0.450 ± 0.071 (2) 1.23 1000 selected"
+    more = sweep.report([*GOOD, row("0.2", 0, 0.4, "test"), row("0.1", 0, 0.3, "test"), row("0.7", 0, 0.2, "test")]).splitlines()
+    assert more[0].endswith("measured on the test split: 3") and "0.300 (1)" in more[4]
+    assert " ".join(more[6].split()) == "0.7 full(1) 0.200 (1) of an earlier sweep"
     assert "test" not in sweep.report(GOOD) and "| --" in sweep.report(GOOD, markdown=True)
     assert "1 seed;" in sweep.report(GOOD[:1])
 

@@ -29,7 +29,7 @@ def stages_of(model: Any, text: str) -> tuple[str, ...]:
     unknown = [name for name in wanted if name not in model.stages]
     if unknown or not wanted:
         said = f"no stage is called {', '.join(map(repr, unknown))}" if unknown else "no stage is named"
-        raise ValueError(f"--stages={text}: {said}; there are {', '.join(model.stages)}, or all")
+        raise ValueError(f"stages={text!r}: {said}; there are {', '.join(model.stages)}, or all")
     return tuple(name for name in model.stages if name in wanted)
 
 

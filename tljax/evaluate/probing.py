@@ -27,6 +27,7 @@ class Learner:
       setting: the name of the setting.
       grid: the values tried, the simplest classifier first: it wins ties.
       default: the value where nothing can be cross-validated.
+      bound: the value of the grid beyond which the setting has none.
       fixed: further arguments.
     """
 
@@ -34,16 +35,17 @@ class Learner:
     setting: str
     grid: tuple[float, ...]
     default: float
+    bound: float | None = None
     fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 LEARNERS = {
     # warm_start: each value goes on from the last one's solution, a third of the iterations
     "logistic": Learner(
-        LogisticRegression, "C", tuple(10.0 ** (k / 2) for k in range(-8, 5)), 0.01, {"max_iter": 2000, "warm_start": True}
+        LogisticRegression, "C", tuple(10.0 ** (k / 2) for k in range(-8, 5)), 0.01, fixed={"max_iter": 2000, "warm_start": True}
     ),
     "ridge": Learner(RidgeClassifier, "alpha", tuple(10.0 ** (k / 2) for k in range(10, -1, -1)), 100.0),
-    "knn": Learner(KNeighborsClassifier, "n_neighbors", (64, 32, 16, 8, 4, 2, 1), 1),
+    "knn": Learner(KNeighborsClassifier, "n_neighbors", (64, 32, 16, 8, 4, 2, 1), 1, bound=1),
 }
 
 
@@ -53,7 +55,8 @@ class Probe:
 
     Attributes:
       setting: the chosen value of the learner's setting.
-      at_edge: whether it is the first or last of the values tried, so that a better one may lie beyond.
+      at_edge: whether it is the first or last of the learner's grid, so that a better one may lie beyond; false at the learner's `bound`,
+        and where the number of examples ends the grid.
       folds: of the cross-validation; 0: there was none, and `setting` is the learner's default.
       cv: mean accuracy over the folds with that value, on which it was chosen; None without folds.
       cv_spread: standard deviation (n - 1) over the folds of all seeds.
@@ -112,7 +115,7 @@ def probe(
     chosen = scores[:, grid.index(best)] if folds else None
     return Probe(
         setting=best,
-        at_edge=folds > 0 and best in (grid[0], grid[-1]),
+        at_edge=folds > 0 and best in (kind.grid[0], kind.grid[-1]) and best != kind.bound,
         folds=folds,
         cv=None if chosen is None else float(chosen.mean()),
         cv_spread=None if chosen is None else float(chosen.std(ddof=1)),

@@ -126,9 +126,7 @@ def _register(depth: int) -> None:
         input_size: tuple[int, int] = (224, 224),
         dtype: str = "float32",
     ) -> Backbone:
-        return resnet(
-            depth=depth, width=width, zero_init_last=zero_init_last, in_channels=in_channels, input_size=input_size, dtype=dtype
-        )
+        return resnet(depth=depth, width=width, zero_init_last=zero_init_last, in_channels=in_channels, input_size=input_size, dtype=dtype)
 
 
 for _depth in DEPTHS:

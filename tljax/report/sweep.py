@@ -30,7 +30,8 @@ def select(rows: Sequence[Row]) -> str | None:
 def report(rows: Sequence[Row], markdown: bool = False) -> str:
     """Caption, table, and the selected setting as flags.
 
-    A cell is ``mean ± standard deviation over seeds (seeds)``. Trials that failed do not enter it; the note counts them.
+    A cell is ``mean ± standard deviation over seeds (seeds)``. Trials that failed do not enter it; the note counts them. Every setting
+    with rows of the test split is shown, and the caption counts them.
 
     Args:
       rows: as for `select`, of one task, with ``task``, ``overrides`` (the same fields in each), ``seed``, ``measured_on``, ``seconds``,
@@ -39,7 +40,7 @@ def report(rows: Sequence[Row], markdown: bool = False) -> str:
     """
     val, test, best = _by_setting(rows, "val"), _by_setting(rows, "test"), select(rows)
     metric = score_name(rows)
-    lines = [_line(of, test.get(setting, []), metric, setting == best) for setting, of in val.items()]
+    lines = [_line(val.get(setting, []), test.get(setting, []), metric, setting == best) for setting in val | test]
     columns = [c for c in lines[0] if any(line[c] is not None for line in lines)]
     shown = (table.markdown if markdown else table.text)(lines, columns)
     chosen = f"selected: {_flags(val[best][0])}" if best is not None else "nothing is selected: every setting has a trial that failed"
@@ -62,12 +63,12 @@ def _by_setting(rows: Sequence[Row], split: str) -> dict[str, list[Row]]:
 def _line(of: Sequence[Row], tested: Sequence[Row], metric: str, selected: bool) -> dict[str, Any]:
     good, why = [row for row in of if "error" not in row], [row["error"].split(":")[0] for row in of if "error" in row]
     failed = [f"{why.count(reason)} of {len(of)} {reason}" for reason in dict.fromkeys(why)]
-    return dict(of[0]["overrides"]) | {
+    return dict([*of, *tested][0]["overrides"]) | {
         f"val {metric}": _spread(good, metric),
         f"test {metric}": _spread(tested, metric),
         "seconds": float(np.mean([row["seconds"] for row in good])) if good else None,
         "examples/s": round(np.mean([row["examples_per_second"] for row in good])) if good else None,
-        "note": ", ".join(["selected"] * selected + failed) or None,
+        "note": ", ".join(["selected"] * selected + failed) or None if of else "of an earlier sweep",
     }
 
 
@@ -81,8 +82,8 @@ def _spread(rows: Sequence[Row], metric: str) -> str | None:
 
 def _caption(rows: Sequence[Row], metric: str) -> str:
     on = list(dict.fromkeys(row["measured_on"] for row in rows if "measured_on" in row))
-    seeds = len({row["seed"] for row in rows})
-    tested = "; the selected setting alone was measured on the test split" if any(row["split"] == "test" for row in rows) else ""
+    seeds, measured = len({row["seed"] for row in rows}), len(_by_setting(rows, "test"))
+    tested = f"; settings measured on the test split: {measured}" if measured else ""
     return (
         f"{rows[0]['task']}: {metric} on {', '.join(on) or 'nothing'}; mean ± standard deviation over {seeds} seed{'s' * (seeds > 1)}; "
         f"selected by the mean on val{tested}"
