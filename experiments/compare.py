@@ -108,7 +108,8 @@ def report(config: Config, rows: list[dict[str, Any]], root: pathlib.Path) -> st
     caption = f"{config.task}: selected on validation, measured on {rows[0]['measured_on']}; mean ± standard deviation over {seeds} seeds"
     lines = [caption, "", table.text(table_rows, columns), "", *_verdicts(by_strategy)]
     (root / "table.md").write_text(
-        "\n".join([caption, "", table.markdown(table_rows, columns), "", *_verdicts(by_strategy)]) + "\n", encoding="utf-8"
+        "\n".join([caption, "", table.markdown(table_rows, columns), "", *(f"- {v}" for v in _verdicts(by_strategy))]) + "\n",
+        encoding="utf-8",
     )
     (root / "figures").mkdir(exist_ok=True)
     runs = {

@@ -60,7 +60,7 @@ class Train:
       ema: decay of the moving average of the parameters that is evaluated; 0: off.
       eval_every: steps between validations; 0: none between. The start (step 0) and the end are always validated.
       save_every: steps between checkpoints; 0: only at the end.
-      patience: validations in a row without a new best after which the run ends, in whatever phase it is; 0: it never ends early.
+      patience: validations in a row without a new best after which the run ends, counted in the last phase; 0: it never ends early.
       log_every: steps between rows of `metrics.jsonl`.
       keep: newest checkpoints that are kept.
       select: ``best``: the weights with the best validation score are measured and saved; ``last``: those of the last step.

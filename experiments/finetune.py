@@ -62,7 +62,7 @@ def run(config: Config, root: str | pathlib.Path, quiet: bool = False, profiled:
                 log,
                 config.train.eval_every,
                 config.train.save_every,
-                functools.partial(_enough, config, checkpoints),
+                functools.partial(_enough, config, checkpoints, r.plans[-1].span.start),
             )
         chosen, variables = _chosen(r, checkpoints, state)
     return outcome.finish(r, variables, chosen, int(state.step))
@@ -121,8 +121,8 @@ def _validate(r: Run, checkpoints: checkpoint.Checkpoints, log: logger.Logger, n
         checkpoints.save_best(now, variables["params"], variables["batch_stats"], measure.score(measured))
 
 
-def _enough(config: Config, checkpoints: checkpoint.Checkpoints, now: int) -> bool:
-    """Whether the last `patience` validations up to step `now` were none better than the best.
+def _enough(config: Config, checkpoints: checkpoint.Checkpoints, since: int, now: int) -> bool:
+    """Whether of the last `patience` validations up to `now`, all in the last phase (from step `since`), none was better than the best.
 
     They are counted from the step of the best alone, which a resumed run knows too. The best may come after `now`, where a run was killed
     after it and goes on from before it: the count is negative then, and rightly not enough, since the run went past `now` already.
@@ -131,7 +131,7 @@ def _enough(config: Config, checkpoints: checkpoint.Checkpoints, now: int) -> bo
     if not patience:
         return False
     best = checkpoints.best_step()
-    return best is not None and now // every - best // every >= patience
+    return best is not None and now // every - max(best, since) // every >= patience
 
 
 def _chosen(r: Run, checkpoints: checkpoint.Checkpoints, state: Any) -> tuple[int, dict[str, Any]]:
@@ -150,6 +150,8 @@ def show(result: dict[str, Any]) -> str:
     row |= {"trained": f"{result['params']['trainable']:,}", "frozen": f"{result['params']['frozen']:,}"}
     row["training seconds"] = result["seconds"]
     ended = f"ended after {result['steps']} steps by {result['ended']}\n" if "early" in result["ended"] else ""
+    if result["selected_step"] == 0:
+        ended += "selected is the model before the first step: training did not improve its validation score\n"
     selected = f"selected on {result['selected_on']}; one seed, so no spread: experiments.compare runs several"
     return f"{table.text([row], list(row))}\n{ended}{selected}"
 

@@ -54,8 +54,10 @@ def prepare(config: Config, root: pathlib.Path, quiet: bool = False) -> Run:
     _cache_programs(config.train.compilation_cache)
     t = task.make(config)
     counts = data.class_counts(t.splits["train"]) if task.is_classification(t.splits["train"]) else ()
-    _check_labels(config, t.splits["train"])
     objective = objectives.create(config.objective, class_counts=tuple(int(n) for n in counts))
+    _check_labels(config, t.splits["train"])
+    if config.head_init:
+        strategies.head_inits.create(config.head_init)  # a mistake in it shows now
     strategy = dataclasses.replace(strategies.create(config.strategy, t.model.stages), bn=config.bn)  # type: ignore[arg-type]  # validate() checked it
     mesh = sharding.make_mesh(config.train.data, config.train.fsdp)
     host, device = data.on_host(t.config), data.on_device(t.config)
@@ -68,7 +70,7 @@ def prepare(config: Config, root: pathlib.Path, quiet: bool = False) -> Run:
     first = initialise.Start(
         model=t.model, objective=objective, strategy=strategy, plans=(), mesh=mesh, seed=config.seed, lr=config.optim.lr,
         one_pass=one_pass, pretrained=None if strategy.init == "scratch" else t.pretrained,
-        new_head=t.new_head or strategy.init == "scratch", head_init=config.head_init, ema=config.train.ema > 0,
+        new_head=t.new_head, head_init="" if strategy.init == "scratch" else config.head_init, ema=config.train.ema > 0,
     )  # fmt: skip
     shapes, _, _ = initialise.start_shapes(first)
     plans = plan.make(plan.with_rules(strategy, objective.rules), shapes, t.model.stages, config.optim, config.train.steps)
@@ -78,9 +80,11 @@ def prepare(config: Config, root: pathlib.Path, quiet: bool = False) -> Run:
 
 
 def _check_labels(config: Config, train: data.Source) -> None:
-    """Raises ValueError where `cross_entropy` gets labels that are neither classes nor distributions: it would train on anything."""
-    labels = np.asarray(train.labels)
-    if task.is_classification(train) or registry.parse(config.objective)[0] != "cross_entropy":
+    """Raises ValueError where labels do not fit a supervised objective: `cross_entropy` would train on any that have the right shape."""
+    labels, name = np.asarray(train.labels), registry.parse(config.objective)[0]
+    if task.is_classification(train) and name in ("sigmoid_cross_entropy", "mse", "huber"):
+        raise ValueError(f"config.objective={config.objective!r}: {config.data.source} has one class per example; cross_entropy fits that")
+    if task.is_classification(train) or name != "cross_entropy":
         return
     if labels.ndim != 2 or labels.min() < 0 or np.abs(labels.sum(1) - 1).max() > 1e-3:
         other = "sigmoid_cross_entropy" if np.isin(labels, (0, 1)).all() else "mse or huber"

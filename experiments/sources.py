@@ -13,7 +13,7 @@ def of_folder(folder: str) -> Data:
 
 
 def named(data: str) -> Data:
-    """`of_folder` where `data` is a folder, else the splits ``train`` and ``test`` of the TFDS data set of that name."""
-    if pathlib.Path(data).expanduser().is_dir():
+    """`of_folder` where `data` is, or can only be, a folder; else the splits ``train`` and ``test`` of the TFDS data set of that name."""
+    if pathlib.Path(data).expanduser().is_dir() or data.startswith((".", "/", "~")):
         return of_folder(data)
     return Data(source=f"tfds({data!r}, split='train')", test=f"tfds({data!r}, split='test')")

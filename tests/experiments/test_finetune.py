@@ -51,7 +51,8 @@ def test_early_stopping_survives_kills_and_a_stopped_run_stays_stopped(source_mo
     whole = finetune.run(tiny(**settings), tmp_path / "whole", quiet=True)
     scores = [row["accuracy"] for row in logger.read(tmp_path / "whole") if row["split"] == "val"]
     assert whole["steps"] == 4 * (len(scores) - 1) < 60 and max(scores[-2:]) <= max(scores[:-2])
-    assert all(max(scores[: n - 2]) < max(scores[n - 2 : n]) for n in range(3, len(scores)))  # not a validation too late
+    last = whole["certificate"][-1]["start"] // 4
+    assert all(n - max(int(np.argmax(scores[: n + 1])), last) < 2 for n in range(len(scores) - 1))  # not a validation too late
     assert whole["ended"] == "early stopping: no better validation for 2 validations" and whole["ended"] in finetune.show(whole)
     assert whole["selected_on"] == f"val (40 examples, step {4 * int(np.argmax(scores))})"
     true_batches, last = finetune._batches, whole["steps"]
@@ -78,9 +79,10 @@ def test_enough_is_counted_from_the_best_as_from_all_scores(seed):
     for n in range(over + 1):
         for seen in range(n, over):  # a killed run may have seen validations that it repeats
             best = types.SimpleNamespace(best_step=lambda seen=seen: every * scores.index(max(scores[: seen + 1])))
-            assert not finetune._enough(config, best, every * n)
+            assert not finetune._enough(config, best, 0, every * n)
         now = types.SimpleNamespace(best_step=lambda n=n: every * scores.index(max(scores[: n + 1])))
-        assert finetune._enough(config, now, every * n) == (n == over < 29)
+        assert finetune._enough(config, now, 0, every * n) == (n == over < 29)
+        assert not finetune._enough(config, now, every * (n + 1 - patience), every * n)  # the last phase is too young
 
 
 def test_profile_and_a_compilation_cache_of_small_programs(tmp_path):
@@ -122,7 +124,9 @@ def test_augmentation_of_what_is_no_image_is_refused_before_anything_is_trained(
 def test_cross_entropy_refuses_labels_that_are_no_distributions(labels, fits, tmp_path):
     labels = (np.arange(360).reshape(120, 3) % 5 < 3).astype(np.int32) if labels is None else labels
     np.savez(tmp_path / "x.npz", x=np.zeros((120, 8), np.float32), y=labels)
-    config = tiny(data__source=f"npz('{tmp_path / 'x.npz'}')", model="mlp(widths=(4,))", data__per_class=0, data__val_per_class=0, data__parts=())
+    config = tiny(
+        data__source=f"npz('{tmp_path / 'x.npz'}')", model="mlp(widths=(4,))", data__per_class=0, data__val_per_class=0, data__parts=()
+    )
     with pytest.raises(ValueError, match=fits):
         finetune.run(config, tmp_path / "run", quiet=True)
     soft = np.full((120, 3), 1 / 3, np.float32)

@@ -20,7 +20,7 @@ def test_the_picture_holds_every_stage(tmp_path, n, folds, monkeypatch):
     lines = {bars.get_label(): bars for bars in axes.containers}
     assert list(lines) == ["cross-validation ± sd over folds"] * folds + ["test ± se"]
     for bars, key, spread in zip(lines.values(), ["cv"] * folds + ["test"], ["cv_spread"] * folds + ["test_error"], strict=True):
-        np.testing.assert_allclose(bars.lines[0].get_ydata(), [row[key] for row in rows])
+        np.testing.assert_allclose(bars.lines[0].get_ydata(orig=False), [row[key] for row in rows])
         np.testing.assert_allclose([np.ptp(bar[:, 1]) / 2 for bar in bars.lines[2][0].get_segments()], [row[spread] for row in rows])
     said = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert sorted(said) == sorted([*lines, "pixels 32: 0.300", "most frequent class: 0.100"])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tljax.report import png
 
@@ -107,5 +108,6 @@ def _dress(axes: Axes, title: str, unit: str, key: str) -> None:
     axes.tick_params(labelsize=11)
     axes.grid(alpha=0.3)
     axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if key.endswith("accuracy"):
-        axes.set_ylim(0, 1)
+        axes.set_ylim(0, 1.02)  # a curve at 1 stays whole

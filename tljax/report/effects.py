@@ -16,7 +16,9 @@ POINT, MEAN, CHOSEN, FAILED = COLOURS[0], COLOURS[6], COLOURS[1], "#777777"
 
 
 def effects(rows: Sequence[Mapping[str, Any]], path: str | Path, *, metric: str, selected: str | None = None) -> Path:
-    """One panel for each varied field: a point per trial, and the mean over all trials with that value; returns the PNG's path.
+    """One panel for each varied field: a point per trial, and means over the trials with a value; returns the PNG's path.
+
+    Means stand only where each value of the field was tried with the same values of all others: elsewhere they would show what those do.
 
     Numbers stand on an axis, logarithmic where they are positive and span a factor of 10 or more, with a line through their means; all
     else stands side by side. Trials that failed are crosses at the lower edge, those of the selected setting have their own colour.
@@ -76,7 +78,8 @@ def _panel(axes: Axes, field: str, rows: Sequence[Mapping[str, Any]], metric: st
             axes.scatter(lost, [0.03] * len(lost), s=44, marker="x", color=FAILED, label="failed", transform=edge, clip_on=False)
         known = [row["metrics"][metric] for row in here if "metrics" in row]
         means.append(np.mean(known) if known else np.nan)
-    _means(axes, places, np.array(means), numeric, gap)
+    if _crossed(field, rows, given):
+        _means(axes, places, np.array(means), numeric, gap)
     names = [f"{v:g}" if isinstance(v, int | float) and not isinstance(v, bool) else str(v) for v in values]
     crowded = sum(map(len, names)) > 36
     axes.set_xticks(places, names, fontsize=11, rotation=30 if crowded else 0, ha="right" if crowded else "center")
@@ -85,6 +88,13 @@ def _panel(axes: Axes, field: str, rows: Sequence[Mapping[str, Any]], metric: st
     axes.tick_params(axis="y", labelsize=11, labelleft=True)
     axes.grid(axis="y", alpha=0.3)
     axes.margins(y=0.1)
+
+
+def _crossed(field: str, rows: Sequence[Mapping[str, Any]], given: Sequence[Any]) -> bool:
+    others: dict[str, set[str]] = {}
+    for row, value in zip(rows, given, strict=True):
+        others.setdefault(repr(value), set()).add(repr({k: v for k, v in row["overrides"].items() if k != field}))
+    return len({frozenset(seen) for seen in others.values()}) == 1
 
 
 def _means(axes: Axes, places: np.ndarray, means: np.ndarray, numeric: bool, gap: float) -> None:

@@ -47,7 +47,7 @@ def fit(
       log: takes the metrics.
       eval_every: steps; 0: only before the first step and at the end.
       save_every: steps; 0: only at the end.
-      enough: ``step -> whether the validations up to it end the run``, in whatever phase; asked after each, and of a resumed state.
+      enough: ``step -> whether the validations up to it end the run``; asked after each, and of a resumed state.
 
     Raises:
       NonFinite: the loss became NaN or infinite. Interrupted: SIGTERM.

@@ -33,6 +33,19 @@ def read(data: bytes, room: int = 0) -> dict[str, np.ndarray]:
       ValueError: no Keras layout; a tensor that is listed but absent, of no plain numbers, or larger than the file can hold; one name
         twice.
     """
+    try:
+        return _read(data, room or zip_file.DEFLATE_RATIO * len(data))
+    except _Said as e:
+        raise ValueError(*e.args) from None
+    except ValueError as e:  # of the parser: it tells of bytes, not of what is wrong
+        raise EOFError(*e.args) from e
+
+
+class _Said(ValueError):
+    """An error in our words, unlike those of the parser."""
+
+
+def _read(data: bytes, left: int) -> dict[str, np.ndarray]:
     with pyfive.File(io.BytesIO(data)) as file:
         root = _group(file, "model_weights") if "model_weights" in file else file
         if "layer_names" in root.attrs or "layer_names0" in root.attrs:
@@ -40,12 +53,11 @@ def read(data: bytes, room: int = 0) -> dict[str, np.ndarray]:
         elif "layers" in file or "_layer_checkpoint_dependencies" in file or "vars" in file:
             found = _numbered(file, iter(range(len(data) // GROUP_BYTES)))
         else:
-            raise ValueError(f"an HDF5 file, but not of Keras: it holds {', '.join(map(ascii, list(file)[:5])) or 'nothing'}")
+            raise _Said(f"an HDF5 file, but not of Keras: it holds {', '.join(map(ascii, list(file)[:5])) or 'nothing'}")
         arrays: dict[str, np.ndarray] = {}
-        left = room or zip_file.DEFLATE_RATIO * len(data)
         for name, dataset in found:
             if name in arrays:
-                raise ValueError(f"two of its tensors are called {name!a}")
+                raise _Said(f"two of its tensors are called {name!a}")
             arrays[name] = _array(name, dataset, left)
             left -= arrays[name].nbytes
         return arrays
@@ -82,7 +94,7 @@ def _numbered(group: Any, visits: Iterator[int], inside: str = "", name: str = "
       name: its own, where the file does not tell it.
     """
     if next(visits, None) is None:
-        raise ValueError(f"its groups hold each other: {inside}{name!a}")
+        raise _Said(f"its groups hold each other: {inside}{name!a}")
     held = _group(group, "vars") if "vars" in group else None
     if held is not None and name:  # the whole model's own name belongs to no path
         own = held.attrs.get("name", name)
@@ -101,7 +113,7 @@ def _numbered(group: Any, visits: Iterator[int], inside: str = "", name: str = "
 def _group(parent: Any, name: str) -> Any:
     node = _member(parent, name)
     if not isinstance(node, pyfive.Group):
-        raise ValueError(f"{name!a} is no group")
+        raise _Said(f"{name!a} is no group")
     return node
 
 
@@ -109,16 +121,16 @@ def _member(parent: Any, name: str) -> Any:
     try:
         return parent[name]
     except KeyError:
-        raise ValueError(f"the tensor or group {name!a} that it lists is not in it") from None
+        raise _Said(f"the tensor or group {name!a} that it lists is not in it") from None
 
 
 def _array(name: str, dataset: Any, room: int) -> np.ndarray:
     if not isinstance(dataset, pyfive.Dataset) or np.dtype(dataset.dtype).kind not in "biuf":
-        raise ValueError(f"refused: {name!a} is no array of plain numbers")
+        raise _Said(f"refused: {name!a} is no array of plain numbers")
     if dataset.id.layout_class not in (0, 1, 2):  # compact, contiguous, chunked; a virtual one takes its values from other files
-        raise ValueError(f"refused: the values of {name!a} lie in another file")
+        raise _Said(f"refused: the values of {name!a} lie in another file")
     declared = math.prod(dataset.shape) * np.dtype(dataset.dtype).itemsize
     if declared > room:
-        raise ValueError(f"{name!a} declares {declared:,} bytes, more than the file can hold")
+        raise _Said(f"{name!a} declares {declared:,} bytes, more than the file can hold")
     value = np.asarray(dataset[()])
     return value.astype(value.dtype.newbyteorder("="), copy=False)
