@@ -6,7 +6,8 @@ Both hold the same weights, and their outputs are compared first. Then they run 
 pools in one process slow each other down. Printed are medians over the turns and the medians of each turn's ratios; PyTorch in its default
 memory format, then in channels_last.
 
-Measured on 2 cores (AMD EPYC, AVX2), jax 0.12.0.1 and torch 2.13.0: 707 images/s against 318 (ratio 2.11) and 460 (1.55).
+Measured four times on 2 cores (AMD EPYC, AVX2), jax 0.12.0.1 and torch 2.13.0: 614 to 726 images/s against 294 to 323 (ratios 2.11, 1.74,
+2.23, 2.15) and against 460 to 577 in channels_last (1.55, 1.15, 1.39, 1.14).
 """
 
 import subprocess
