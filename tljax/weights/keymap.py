@@ -1,5 +1,6 @@
 """`Keymap`: one family's table from a checkpoint's names to our paths, and the transforms between the two layouts."""
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -67,6 +68,8 @@ class Keymap:
         architecture does not.
       config: these fields -> the config assumed where none lies beside the file.
       ignored: regexes of names that hold nothing of ours.
+      settle: the fields that `infer` gave, and the content of the ``config.json`` that its publisher put beside the file ({}: none) ->
+        the fields, with what no shape tells (numbers of heads, an epsilon). Raises ValueError where the two contradict each other.
     """
 
     family: str
@@ -74,10 +77,34 @@ class Keymap:
     infer: Callable[[Shapes], dict[str, Any]]
     config: Callable[[dict[str, Any]], PretrainedConfig]
     ignored: tuple[str, ...] = ()
+    settle: Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any]] = lambda fields, _: fields
+
+    @functools.cached_property
+    def forwards(self) -> tuple[dict[str, int], tuple[tuple[int, re.Pattern[str]], ...], tuple[tuple[Target, ...], ...]]:
+        """The rules compiled: names without groups -> rule number, (number, regex) of the others, and each rule's targets."""
+        plain: dict[str, int] = {}
+        regexes = []
+        for number, regex in enumerate(self.rules):
+            if re.fullmatch(r"(?:\\\W|[\w/-])*", regex):
+                plain.setdefault(re.sub(r"\\(\W)", r"\1", regex), number)
+            else:
+                regexes.append((number, re.compile(regex)))
+        return plain, tuple(regexes), tuple(_targets(rule) for rule in self.rules.values())
+
+    @functools.cached_property
+    def backwards(self) -> tuple[tuple[re.Pattern[str], str, re.Pattern[str]], ...]:
+        """Per target: the regex of its paths, the template of its names, and the rule's own regex."""
+        return tuple(_reversed(regex, template) for regex, rule in self.rules.items() for template, _ in _targets(rule))
 
 
 keymaps = Registry("key table")
 """The families by name; one file of `keymaps/` registers one factory ``() -> Keymap``."""
+
+
+@functools.cache
+def table(family: str) -> Keymap:
+    """The key table of a family, compiled once. Raises KeyError: unknown."""
+    return keymaps[family]()
 
 
 @dataclass(frozen=True)
@@ -95,22 +122,31 @@ def translate(keymap: Keymap, names: Iterable[str]) -> Translation:
     ignored: list[str] = []
     unknown: list[str] = []
     for name in names:
-        for regex, rule in keymap.rules.items():
-            if match := re.fullmatch(regex, name):
-                known[name] = tuple((match.expand(template), transform) for template, transform in _targets(rule))
-                break
+        if found := _first(keymap, name):
+            known[name] = found
         else:
             (ignored if any(re.fullmatch(regex, name) for regex in keymap.ignored) else unknown).append(name)
     return Translation(known, tuple(ignored), tuple(unknown))
 
 
+def _first(keymap: Keymap, name: str) -> tuple[Target, ...]:
+    """The targets of the first rule whose regex fits `name`; () : none does."""
+    plain, regexes, targets = keymap.forwards
+    literal = plain.get(name, len(targets))
+    for number, regex in regexes:
+        if number > literal:
+            break
+        if match := regex.fullmatch(name):
+            return tuple((match.expand(template), transform) for template, transform in targets[number])
+    return targets[literal] if literal < len(targets) else ()
+
+
 def file_name(keymap: Keymap, path: str) -> str | None:
     """The name that `path` has in a file of this family, or None where the table does not lead there."""
-    for regex, rule in keymap.rules.items():
-        for template, _ in _targets(rule):
-            name = _backwards(regex, template, path)
-            if name is not None:
-                return name
+    for paths, name_template, names in keymap.backwards:
+        match = paths.fullmatch(path)
+        if match and names.fullmatch(name := match.expand(name_template)):
+            return name
     return None
 
 
@@ -118,13 +154,9 @@ def _targets(rule: Target | tuple[Target, ...]) -> tuple[Target, ...]:
     return (rule,) if isinstance(rule[0], str) else rule  # type: ignore[return-value]
 
 
-def _backwards(regex: str, template: str, path: str) -> str | None:
+def _reversed(regex: str, template: str) -> tuple[re.Pattern[str], str, re.Pattern[str]]:
     groups = re.findall(r"\(([^()]*)\)", regex)
     path_regex = re.sub(r"\\\\(\d)", lambda m: f"(?P<g{m[1]}>{groups[int(m[1]) - 1]})", re.escape(template))
-    match = re.fullmatch(path_regex, path)
-    if match is None:
-        return None
     numbers = iter(range(1, len(groups) + 1))
-    name_template = re.sub(r"\([^()]*\)", lambda _: f"\\g<g{next(numbers)}>", regex).replace("\\.", ".")
-    name = match.expand(name_template)
-    return name if re.fullmatch(regex, name) else None
+    name_template = re.sub(r"\([^()]*\)", lambda _: f"\\g<g{next(numbers)}>", regex)
+    return re.compile(path_regex), re.sub(r"\\(\W)", r"\1", name_template), re.compile(regex)

@@ -11,7 +11,7 @@ import numpy as np
 from tljax import models, trees
 from tljax.weights import adapt, config
 from tljax.weights import keymaps as _tables  # noqa: F401 - its files register the families
-from tljax.weights.keymap import Keymap, Translation, file_name, keymaps, translate
+from tljax.weights.keymap import Keymap, Translation, file_name, keymaps, table, translate
 from tljax.weights.read import StrPath, locate, read_hashed
 
 LISTED = 20
@@ -115,7 +115,7 @@ def fill(
 def _fitting(arrays: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> tuple[Keymap, Translation]:
     scored = []
     for family in keymaps:
-        keymap = keymaps[family]()
+        keymap = table(family)
         names = translate(keymap, arrays)
         scored.append((len({path for pairs in names.known.values() for path, _ in pairs} & wanted.keys()), keymap, names))
     fits, keymap, names = max(scored, key=lambda s: s[0])

@@ -11,7 +11,7 @@ import numpy as np
 from tljax import models
 from tljax.weights import config
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.keymap import keymaps, translate
+from tljax.weights.keymap import keymaps, table, translate
 from tljax.weights.load import LoadReport, fill
 from tljax.weights.read import StrPath, locate, read_hashed
 
@@ -66,7 +66,7 @@ def _recognise(arrays: dict[str, np.ndarray], where: str, overrides: dict[str, A
     shapes = {name: a.shape for name, a in arrays.items()}
     nearest: list[tuple[float, str]] = []
     for family in keymaps:
-        keymap = keymaps[family]()
+        keymap = table(family)
         names = translate(keymap, shapes)
         share = f"{len(names.known)} of {len(shapes)} names fit"
         if names.unknown:

@@ -4,27 +4,21 @@ import re
 from typing import Any
 
 from tljax.weights.config import PretrainedConfig, adapt_channels
-from tljax.weights.keymap import CONV, IDENTITY, LINEAR, Keymap, Shapes, keymaps
+from tljax.weights.keymap import Keymap, Shapes, keymaps
+from tljax.weights.presets import MEAN, STD
+from tljax.weights.rules import TORCH_IGNORED, batch_norm, conv, linear
 
 DEPTHS = (20, 32, 44, 56, 110)
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-_BLOCK = r"layer([123])\.(\d+)\."
-_PATH = r"backbone/stage\1/block\2/"
+_BLOCK, _PATH = r"layer([123])\.(\d+)\.", r"backbone/stage\1/block\2/"
 
 _RULES = {
-    r"conv1\.weight": ("params/backbone/stem/conv/kernel", CONV),
-    r"bn1\.weight": ("params/backbone/stem/bn/scale", IDENTITY),
-    r"bn1\.bias": ("params/backbone/stem/bn/bias", IDENTITY),
-    r"bn1\.running_mean": ("batch_stats/backbone/stem/bn/mean", IDENTITY),
-    r"bn1\.running_var": ("batch_stats/backbone/stem/bn/var", IDENTITY),
-    _BLOCK + r"conv([12])\.weight": (f"params/{_PATH}conv\\3/kernel", CONV),
-    _BLOCK + r"bn([12])\.weight": (f"params/{_PATH}bn\\3/scale", IDENTITY),
-    _BLOCK + r"bn([12])\.bias": (f"params/{_PATH}bn\\3/bias", IDENTITY),
-    _BLOCK + r"bn([12])\.running_mean": (f"batch_stats/{_PATH}bn\\3/mean", IDENTITY),
-    _BLOCK + r"bn([12])\.running_var": (f"batch_stats/{_PATH}bn\\3/var", IDENTITY),
-    r"linear\.weight": ("params/head/kernel", LINEAR),
-    r"linear\.bias": ("params/head/bias", IDENTITY),
+    **conv("conv1", "backbone/stem/conv"),
+    **batch_norm("bn1", "backbone/stem/bn"),
+    **conv(_BLOCK + "conv([12])", _PATH + r"conv\3"),
+    **batch_norm(_BLOCK + "bn([12])", _PATH + r"bn\3"),
+    **linear("linear", "head"),
 }
 
 
@@ -49,8 +43,8 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
     return PretrainedConfig(
         **fields,
         input_size=(32, 32),
-        mean=adapt_channels((0.485, 0.456, 0.406), fields["in_channels"]),
-        std=adapt_channels((0.229, 0.224, 0.225), fields["in_channels"]),
+        mean=adapt_channels(MEAN, fields["in_channels"]),
+        std=adapt_channels(STD, fields["in_channels"]),
         channel_order="L" if fields["in_channels"] == 1 else "RGB",
         labels=CIFAR10 if fields["num_classes"] == len(CIFAR10) else (),
         source="names of github.com/akamaster/pytorch_resnet_cifar10; its CIFAR-10 preprocessing and labels are assumed",
@@ -60,4 +54,4 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
 @keymaps.register
 def cifar_resnet() -> Keymap:
     """He et al. 2016, section 4.2; option-A shortcuts."""
-    return Keymap("cifar_resnet", _RULES, _infer, _config, ignored=(r".*\.num_batches_tracked",))
+    return Keymap("cifar_resnet", _RULES, _infer, _config, TORCH_IGNORED)
