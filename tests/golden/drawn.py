@@ -8,7 +8,7 @@ import numpy as np
 def images(count: int, size: int = 32) -> np.ndarray:
     """Deterministic inputs `[N, size, size, 3]` float32, about normalised: smooth blobs with noise, each with its own contrast."""
     r = np.random.default_rng(20)
-    coarse = r.normal(size=(count, 4, 4, 3)).repeat(size // 4, axis=1).repeat(size // 4, axis=2)
+    coarse = r.normal(size=(count, 4, 4, 3)).repeat(-(-size // 4), axis=1).repeat(-(-size // 4), axis=2)[:, :size, :size]
     return ((coarse + 0.3 * r.normal(size=(count, size, size, 3))) * r.uniform(0.5, 1.5, (count, 1, 1, 1))).astype(np.float32)
 
 

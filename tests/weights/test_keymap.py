@@ -3,32 +3,34 @@
 import numpy as np
 import pytest
 
+from tests.golden import case, ours
 from tljax import models, trees
-from tljax.weights.keymap import CONV, IDENTITY, LINEAR, Keymap, file_name, keymaps, part, translate
+from tljax.weights.keymap import CONV, IDENTITY, LINEAR, Keymap, file_name, keymaps, part, table, translate
 from tljax.weights.keymaps.cifar_resnet import DEPTHS
 
 CIFAR = keymaps["cifar_resnet"]()
-MODELS = {
-    "cifar_resnet": "resnet32_cifar",
-    "mobilenet_v1_keras": "mobilenet_v1",
-    "mobilenet_v1_torch": "mobilenet_v1",
-    "own": "resnet32_cifar",
-    "resnet": "resnet50",
-    "vit": "vit_tiny",
-    "vit_hf": "vit_tiny",
-}
-"""A model of each family."""
+CASES = {one.family: one for one in sorted(case.every().values(), key=lambda one: not one.live)}  # a golden one where there is one
+OWN = {"own": "resnet32_cifar"}
 
 
 @pytest.mark.parametrize("family", list(keymaps))
 def test_every_path_has_a_name_that_leads_back(family):
-    keymap = keymaps[family]()
-    wanted = trees.flatten(models.shapes(models.create(MODELS[family], num_classes=10)))
+    keymap = table(family)
+    model, head = (OWN[family], True) if family in OWN else (ours.model(CASES[family]), CASES[family].num_classes > 0)
+    model = models.create(model, num_classes=10) if isinstance(model, str) else model
+    wanted = [path for path in trees.flatten(models.shapes(model)) if head or not path.startswith("params/head/")]
     names = {path: file_name(keymap, path) for path in wanted}
     assert None not in names.values()
     translated = translate(keymap, names.values())
     assert not translated.unknown and not translated.ignored
     assert {path: name for name, pairs in translated.known.items() for path, _ in pairs} == names
+
+
+def test_the_first_rule_wins_whether_it_is_a_name_or_a_regex():
+    to = [(f"params/{i}", IDENTITY) for i in range(4)]
+    rules = {r"a\.b": to[0], r"a\.(.)": to[1], r"a\.c": to[2], r"(.*)": to[3]}
+    known = translate(Keymap("x", rules, lambda s: {}, lambda f: None), ["a.b", "a.c", "a.d", "axb"]).known
+    assert {name: pairs[0][0][-1] for name, pairs in known.items()} == {"a.b": "0", "a.c": "1", "a.d": "1", "axb": "3"}
 
 
 def test_a_path_outside_the_table_has_no_name():

@@ -1,4 +1,4 @@
-"""Imported weights give PyTorch's outputs, as tests/golden/make_cifar_logits.py wrote them."""
+"""Published weights give PyTorch's outputs, as tests/golden/make_cifar_logits.py wrote them."""
 
 import os
 from pathlib import Path
@@ -6,24 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.golden.drawn import images, sample
-from tests.weights.foreign import drawn
-from tljax import models, weights
+from tests.golden.drawn import images
+from tljax import weights
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-
-
-def test_resnet20_agrees_in_every_stage_with_weights_drawn_on_both_sides(tmp_path):
-    np.savez(tmp_path / "x.npz", **drawn("cifar_resnet", models.create("resnet20_cifar", num_classes=10)))
-    opened = weights.open(tmp_path / "x.npz")
-    out = opened.model.apply(opened.variables, images(4), taps=opened.model.stages)
-    with np.load(GOLDEN / "cifar_resnet20_drawn.npz") as golden:
-        for stage in (*opened.model.stages, "logits"):
-            want = golden[stage]
-            got = np.asarray(out.logits) if stage == "logits" else sample(np.asarray(out.taps[stage]))
-            top = np.abs(want).max()
-            assert np.abs(got - want).max() <= 1e-4 * top, stage
-            assert np.abs(want[0] - want[1]).max() > 1e-2 * top, f"{stage}: the inputs are not told apart, so agreement means nothing"
 
 
 @pytest.mark.skipif("TLJAX_DATA" not in os.environ, reason="TLJAX_DATA names no folder with the published weights")

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Compares every full-size model with its reference implementation, both filled with the same drawn weights, on the CPU.
+#   bash launch/parity.sh                        all of them, then the round trips into torch
+#   bash launch/parity.sh resnet50_full ...      some, by label (tests/golden/cases)
+# The references live in an environment of their own, .venv-parity.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash launch/setup.sh parity
+export JAX_PLATFORMS=cpu KERAS_BACKEND=jax
+.venv-parity/bin/python -m tests.golden.live "$@"
+if (($# == 0)); then
+  .venv-parity/bin/python -m tests.golden.roundtrip
+fi
