@@ -6,21 +6,17 @@ python -m experiments.models --markdown
 """
 
 import difflib
-import inspect
 import pathlib
 import re
 from collections.abc import Sequence
 from typing import Any
 
 import jax
-import tqdm
 from absl import flags
 
-from experiments import start, workdir
-from tljax import models, registry, trees
+from experiments import costs, start, workdir
 from tljax.models.create import backbones
 from tljax.report import table
-from tljax.train import program
 from tljax.weights.known import KNOWN
 
 SORTS = {"name": lambda row: _natural(row["name"]), "params": lambda row: row["parameters"], "flops": lambda row: row["flops"]}
@@ -48,38 +44,15 @@ def names(search: str = "") -> list[str]:
     return found
 
 
-def describe(name: str, classes: int = 0) -> dict[str, Any]:
-    """A catalogue row: ``{name, parameters, flops, features, input, stages, weights}``; nothing is compiled and no array is made.
-
-    Args:
-      name: call expression of a backbone.
-      classes: outputs of the linear head that is counted too; 0: the backbone alone.
-    """
-    channels = inspect.signature(backbones[registry.parse(name)[0]]).parameters["in_channels"].default
-    model = models.create(name, num_classes=max(classes, 1), in_channels=channels)
-    variables = models.shapes(model)
-    batch = {key: jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype) for key, spec in model.input_spec.items()}
-    stop = None if classes else "head"
-
-    def forward(variables: Any, batch: Any) -> Any:
-        outputs: Any = model.apply(variables, batch, stop=stop)
-        return outputs.features, outputs.logits
-
-    traced = jax.jit(forward).trace(variables, batch)
-    return {
-        "name": name,
-        "parameters": trees.size(variables["params"] if classes else variables["params"]["backbone"]),
-        "flops": program.flops(traced.lower()),
-        "features": traced.out_info[0].shape[-1],
-        "input": {key: list(spec.shape) for key, spec in model.input_spec.items()},
-        "stages": list(model.stages),
-        "weights": [{"name": k.name, "where": k.where, "licence": k.licence, "trained_on": k.trained_on} for k in KNOWN if k.model == name],
-    }
+def describe(name: str, cost: dict[str, Any]) -> dict[str, Any]:
+    """A catalogue row: ``{name, parameters, flops, features, input, stages, weights}``; `cost` as in `costs.cost`."""
+    known = [{"name": k.name, "where": k.where, "licence": k.licence, "trained_on": k.trained_on} for k in KNOWN if k.model == name]
+    return {"name": name} | cost | {"weights": known}
 
 
 def run(search: str = "", sort: str = "name", classes: int = 0) -> list[dict[str, Any]]:
     """The rows of `describe` for all `names`, sorted by one of `SORTS`."""
-    rows = [describe(name, classes) for name in tqdm.tqdm(names(search), unit="model", leave=False, disable=None)]
+    rows = [describe(name, cost) for name, cost in costs.costs(names(search), classes).items()]
     return sorted(rows, key=SORTS[sort])
 
 
@@ -91,10 +64,10 @@ def report(rows: Sequence[dict[str, Any]], stages: bool = False, markdown: bool 
             "name": row["name"],
             "parameters": f"{row['parameters']:,}",
             "GFLOP": f"{row['flops'] / 1e9:.3g}",
-            "input": ", ".join(" x ".join(map(str, shape)) for shape in row["input"].values()),
+            "input": _input(*row["input"]["x"]),
             "features": row["features"],
             "stages": f"{len(row['stages'])}{': ' + ' '.join(row['stages']) if stages else ''}",
-            "weights": len(row["weights"]),
+            "weights": ", ".join(dict.fromkeys(known["name"].split()[0] for known in row["weights"])),
         }
         for row in rows
     ]
@@ -106,6 +79,10 @@ def report(rows: Sequence[dict[str, Any]], stages: bool = False, markdown: bool 
     known = [{"model": row["name"]} | k for row in rows for k in row["weights"]]
     parts = [form(shown, list(shown[0])), note, form(known, ["model", "name", "trained_on", "licence", "where"]) if known else ""]
     return "\n\n".join(part for part in parts if part)
+
+
+def _input(shape: list[int], dtype: str) -> str:
+    return f"{shape[0]} tokens" if dtype.startswith("int") else " x ".join(map(str, shape))
 
 
 def _natural(name: str) -> list[tuple[float, str]]:

@@ -47,7 +47,7 @@ def test_round_trip_through_text():
         ({"num_classes": 0}, "PretrainedConfig.num_classes cannot be 0"),
         ({"num_classes": 3}, "PretrainedConfig.labels cannot be"),
         ({"in_channels": -1}, "PretrainedConfig.in_channels cannot be -1"),
-        ({"input_size": [32]}, "PretrainedConfig.input_size cannot be"),
+        ({"input_size": [32, 32, 3]}, "PretrainedConfig.input_size cannot be"),
         ({"channel_order": "GBR"}, "PretrainedConfig.channel_order cannot be 'GBR' .one of RGB, BGR, L"),
         ({"crop_fraction": 1.5}, "PretrainedConfig.crop_fraction cannot be 1.5"),
         ({"sha256": "abc"}, "PretrainedConfig.sha256 cannot be 'abc'"),

@@ -1,4 +1,4 @@
-"""Keras files: names and values against Keras's own (tests/golden/make_mobilenet.py wrote them), and files that mean harm."""
+"""Keras files: names and values against Keras's own (tests/golden/make_keras_files.py wrote them), and files that mean harm."""
 
 import io
 from pathlib import Path

@@ -74,7 +74,8 @@ def test_what_is_missing_unexpected_or_mismatched_is_listed(arrays, tmp_path):
 
 
 def test_names_of_no_family(tmp_path):
-    with pytest.raises(ValueError, match=r"none of its 2 names leads to a parameter of the model in any family .*it begins with a, b"):
+    said = r"none of its 2 names leads to a parameter of the model in any of \d+ families; it begins with a, b"
+    with pytest.raises(ValueError, match=said):
         weights.load(write(tmp_path, {"a": np.zeros(1), "b": np.zeros(1)}), small())
 
 
@@ -175,6 +176,6 @@ def test_a_recorded_hash_is_checked(arrays, tmp_path):
 
 def test_two_names_for_one_leaf(tmp_path):
     table = keymap.Keymap("twice", {r"[ab]": ("params/head/bias", keymap.IDENTITY)}, lambda s: {}, lambda f: None)
-    assert _to_ours({"a": np.zeros(1), "b": np.zeros(1)}, keymap.translate(table, ["a", "b"]))[2] == [
-        " + b (a second tensor for params/head/bias)"
-    ]
+    names = keymap.translate(table, ["a", "b"])
+    assert _to_ours({"a": np.zeros(1), "b": np.ones(1)}, names)[2] == [" + b (a second tensor for params/head/bias)"]
+    assert _to_ours({"a": np.zeros(1), "b": np.zeros(1)}, names)[2] == []  # a tied weight, stored twice

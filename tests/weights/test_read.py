@@ -54,6 +54,13 @@ def test_round_trip_whatever_the_suffix(save, suffix, tmp_path):
         np.testing.assert_array_equal(arrays[name], want, strict=True)
 
 
+@pytest.mark.parametrize("length", [0x80, int.from_bytes(b"PK", "little")])
+def test_a_safetensors_header_whose_length_looks_like_another_format(length, tmp_path):
+    header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(length)
+    (tmp_path / "x").write_bytes(struct.pack("<Q", length) + header + np.float32(2.5).tobytes())
+    assert weights.read(tmp_path / "x")["w"].tolist() == [2.5]
+
+
 def test_bfloat16_in_safetensors(tmp_path):
     (tmp_path / "x").write_bytes(safetensors.numpy.save(BF16))
     got = weights.read(tmp_path / "x")["w"]
@@ -119,7 +126,9 @@ def test_a_folder_with_one_weight_file_or_a_clear_error(tmp_path):
     (tmp_path / "vocab.txt").write_text("x")
     assert len(weights.read(tmp_path)) == 4
     (tmp_path / "other.npz").write_bytes(b"x")
-    with pytest.raises(ValueError, match=r"several weight files, name one of them: other.npz, pytorch_model.bin"):
+    assert len(weights.read(tmp_path)) == 4  # the name that Hugging Face gives to the one meant
+    (tmp_path / "pytorch_model.bin").rename(tmp_path / "mine.bin")
+    with pytest.raises(ValueError, match=r"several weight files, name one of them: mine.bin, other.npz"):
         weights.read(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(safetensors.numpy.save(ARRAYS))
     assert weights.read(tmp_path).keys() == ARRAYS.keys()

@@ -2,8 +2,22 @@
 
 from tljax import registry
 from tljax.models.create import backbones, create, heads, init, shapes
+from tljax.models.heads import FIXED_HEADS
 from tljax.models.transfer import Backbone, Batch, Outputs, TransferModel, mean_pool, tap
 
-__all__ = ["Backbone", "Batch", "Outputs", "TransferModel", "backbones", "create", "heads", "init", "mean_pool", "shapes", "tap"]
+__all__ = [
+    "FIXED_HEADS",
+    "Backbone",
+    "Batch",
+    "Outputs",
+    "TransferModel",
+    "backbones",
+    "create",
+    "heads",
+    "init",
+    "mean_pool",
+    "shapes",
+    "tap",
+]
 
 registry.import_all(__name__, __path__)

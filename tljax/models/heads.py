@@ -9,6 +9,11 @@ import jax.numpy as jnp
 from tljax.models.create import heads
 from tljax.models.transfer import Batch, at_least_float32
 
+ACTIVATIONS = {"relu": nn.relu, "tanh": jnp.tanh}
+
+FIXED_HEADS = ("features", "masked_lm", "span")
+"""Heads whose outputs are no classes: another number of classes wants another head."""
+
 
 class LinearHead(nn.Module):
     """``logits = dropout(features) @ kernel + bias``; float32 out."""
@@ -27,17 +32,18 @@ class LinearHead(nn.Module):
 
 
 class MlpHead(nn.Module):
-    """``logits = relu(features @ W1 + b1) @ W2 + b2``, dropout before each product; float32 out."""
+    """``logits = activation(features @ W1 + b1) @ W2 + b2``, dropout before each product; float32 out."""
 
     num_classes: int
     hidden: int = 256
     dropout: float = 0.0
     dtype: Any = jnp.float32
+    activation: str = "relu"
 
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> jax.Array:
         x = nn.Dropout(self.dropout, deterministic=not train)(batch["features"])
-        x = nn.relu(nn.Dense(self.hidden, dtype=self.dtype, name="hidden")(x))
+        x = ACTIVATIONS[self.activation](nn.Dense(self.hidden, dtype=self.dtype, name="hidden")(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         return at_least_float32(nn.Dense(self.num_classes, dtype=self.dtype, name="out")(x))
 
@@ -58,6 +64,20 @@ class CosineHead(nn.Module):
         return scale * (unit[0] @ unit[1])
 
 
+class FeaturesHead(nn.Module):
+    """No layer at all: the outputs are the features `[B, D]`, with `normalise` divided by their length."""
+
+    num_classes: int
+    normalise: bool = False
+
+    @nn.compact
+    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> jax.Array:
+        x: jax.Array = batch["features"]
+        if x.shape[-1] != self.num_classes:
+            raise ValueError(f"the head 'features' has num_classes={self.num_classes}, but the backbone gives {x.shape[-1]} features")
+        return x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), 1e-12) if self.normalise else x
+
+
 @heads.register
 def linear(num_classes: int, dropout: float = 0.0, init_scale: float = 0.01, dtype: str = "float32") -> LinearHead:
     """One linear layer."""
@@ -65,12 +85,20 @@ def linear(num_classes: int, dropout: float = 0.0, init_scale: float = 0.01, dty
 
 
 @heads.register
-def mlp(num_classes: int, hidden: int = 256, dropout: float = 0.0, dtype: str = "float32") -> MlpHead:
-    """Two linear layers with a ReLU between."""
-    return MlpHead(num_classes, hidden, dropout, jnp.dtype(dtype))
+def mlp(num_classes: int, hidden: int = 256, dropout: float = 0.0, activation: str = "relu", dtype: str = "float32") -> MlpHead:
+    """Two linear layers with ``relu`` or ``tanh`` between. Raises ValueError: another `activation`."""
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation={activation!r}: one of {', '.join(ACTIVATIONS)}")
+    return MlpHead(num_classes, hidden, dropout, jnp.dtype(dtype), activation)
 
 
 @heads.register
 def cosine(num_classes: int, scale: float = 10.0, dtype: str = "float32") -> CosineHead:
     """Cosine similarity to one learned prototype per class, times a learned scale."""
     return CosineHead(num_classes, scale, jnp.dtype(dtype))
+
+
+@heads.register
+def features(num_classes: int, normalise: bool = False) -> FeaturesHead:
+    """The features themselves, as many as `num_classes` says: a backbone for embeddings (`normalise`: of length 1), without classes."""
+    return FeaturesHead(num_classes, normalise)

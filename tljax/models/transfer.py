@@ -152,7 +152,9 @@ class TransferModel(nn.Module):
             if name not in batch:
                 raise ValueError(f"the batch has no {name!r}; it has {sorted(batch)}")
             x = batch[name]
-            if x.ndim != len(spec.shape) + 1 or x.shape[-1:] != spec.shape[-1:]:
+            # as many tokens as there are positions for, which the embedding checks
+            fits = jnp.issubdtype(spec.dtype, jnp.integer) or x.shape[-1:] == spec.shape[-1:]
+            if x.ndim != len(spec.shape) + 1 or not fits:
                 raise ValueError(f"{name!r} is {tuple(x.shape)}, but the model takes [batch, {', '.join(map(str, spec.shape))}]")
 
 

@@ -1,9 +1,10 @@
 """Other frameworks' checkpoints and our own: read, recognise, load, save."""
 
 from tljax.weights.config import PretrainedConfig
+from tljax.weights.export import export, families
 from tljax.weights.load import LoadReport, load
 from tljax.weights.open import Pretrained, open
 from tljax.weights.read import read, sha256
-from tljax.weights.save import save
+from tljax.weights.save import save, save_foreign
 
-__all__ = ["LoadReport", "Pretrained", "PretrainedConfig", "load", "open", "read", "save", "sha256"]
+__all__ = ["LoadReport", "Pretrained", "PretrainedConfig", "export", "families", "load", "open", "read", "save", "save_foreign", "sha256"]

@@ -16,9 +16,9 @@ def new_head(file: Shapes, model: Shapes, policy: str) -> str:
     Args:
       file: the file's head leaves, path -> shape.
       model: the model's head leaves, path -> shape.
-      policy: ``"load"``: never new. ``"new"``: always new. ``"auto"``: new where the file has no head, one of another kind (each side has
-        leaves that the other lacks), or one of the same kind whose last axes agree on another number of classes. A head that differs in any
-        other way is left to the strict comparison, which refuses it.
+      policy: ``"load"``: never new. ``"new"``: always new. ``"auto"``: new where the file or the model has no head, one of another kind
+        (each side has leaves that the other lacks), or one of the same kind whose last axes agree on another number of classes. A head
+        that differs in any other way is left to the strict comparison, which refuses it.
 
     Raises:
       ValueError: another policy.
@@ -31,6 +31,8 @@ def new_head(file: Shapes, model: Shapes, policy: str) -> str:
         return "a new head was asked for"
     if not file:
         return "the file has no head" if model else ""
+    if not model:
+        return "the model's head has no parameters"
     if set(file) - set(model) and set(model) - set(file):
         return "the file's head is of another kind"
     return _other_classes(file, model) if set(file) == set(model) else ""
@@ -80,17 +82,18 @@ def patch_grid(tokens: int, size: tuple[int, ...], patch: int) -> tuple[int, int
 
 def position_rule(file: tuple[int, int], model: tuple[int, int]) -> str:
     """The rule of `resample_position` in words, for the report."""
-    return f"position embeddings {file[0]} x {file[1]} -> {model[0]} x {model[1]}: bicubic, antialiased; the class token's kept"
+    return f"position embeddings {file[0]} x {file[1]} -> {model[0]} x {model[1]}: bicubic, antialiased; those of other tokens kept"
 
 
 def resample_position(position: np.ndarray, file: tuple[int, int], model: tuple[int, int]) -> np.ndarray:
-    """Position embeddings `[1, 1 + h w, D]` of a grid `file` = (h, w) for a grid `model` = (H, W): `[1, 1 + H W, D]`, float32.
+    """Position embeddings `[1, n + h w, D]` of a grid `file` = (h, w) for a grid `model` = (H, W): `[1, n + H W, D]`, float32.
 
-    The class token's entry, the first, is kept. The others are an image of D channels, resized as in Dosovitskiy et al. 2021, section 3.2:
-    with Keys' cubic (a = -1/2), pixel centres at halves, the kernel stretched when shrinking, weights renormalised at the border
-    (PyTorch's ``interpolate(mode="bicubic", antialias=True)``).
+    The first n entries, those of learned tokens, are kept. The others are an image of D channels, resized as in Dosovitskiy et al. 2021,
+    section 3.2: with Keys' cubic (a = -1/2), pixel centres at halves, the kernel stretched when shrinking, weights renormalised at the
+    border (PyTorch's ``interpolate(mode="bicubic", antialias=True)``).
     """
-    first, grid = np.asarray(position[:, :1], np.float32), np.asarray(position[:, 1:], np.float32)
+    learned = position.shape[1] - file[0] * file[1]
+    first, grid = np.asarray(position[:, :learned], np.float32), np.asarray(position[:, learned:], np.float32)
     width = grid.shape[-1]
     resized = jax.image.resize(grid.reshape(*file, width), (*model, width), "cubic", antialias=True)
     return np.concatenate([first, np.asarray(resized).reshape(1, -1, width)], axis=1)

@@ -24,7 +24,7 @@ class PretrainedConfig:
       model: call expression of the backbone for `models.create`.
       num_classes: outputs of the head.
       in_channels: channels of the input (of a vector: its length).
-      input_size: (height, width) in pixels; () for inputs that are no images.
+      input_size: (height, width) in pixels; (T,), the tokens that a text is cut or filled up to; () for vectors.
       mean: per channel, of inputs in [0, 1]; what is subtracted. () : nothing.
       std: per channel, of inputs in [0, 1]; what is divided by. () : nothing.
       channel_order: ``"RGB"``, ``"BGR"`` or ``"L"`` (one channel).
@@ -35,6 +35,7 @@ class PretrainedConfig:
       sha256: of the weight file (`weights.sha256`).
       licence: of the weights.
       head: call expression of the head for `models.create`.
+      tokenizer: of texts: the path of a file as in `tokenizer_files`; in a config file, its name beside that file. Empty: no texts.
 
     Raises:
       ValueError: a value outside its range; names the field.
@@ -54,13 +55,14 @@ class PretrainedConfig:
     sha256: str = ""
     licence: str = ""
     head: str = "linear"
+    tokenizer: str = ""
 
     def __post_init__(self) -> None:
         lengths = (0, 1, self.in_channels)
         checks = {
             "num_classes": self.num_classes >= 1,
             "in_channels": self.in_channels >= 1,
-            "input_size": len(self.input_size) in (0, 2) and all(n >= 1 for n in self.input_size),
+            "input_size": len(self.input_size) in (0, 1, 2) and all(n >= 1 for n in self.input_size),
             "mean": len(self.mean) in lengths and all(map(math.isfinite, self.mean)),
             "std": len(self.std) in lengths and all(math.isfinite(s) and s > 0 for s in self.std),
             "channel_order": self.channel_order in ORDERS,
@@ -76,7 +78,7 @@ class PretrainedConfig:
 _RANGES = {
     "num_classes": "at least 1",
     "in_channels": "at least 1",
-    "input_size": "(height, width), or () for inputs that are no images",
+    "input_size": "(height, width), (tokens,), or () for vectors",
     "mean": "one number per channel, one for all, or none",
     "std": "one positive number per channel, one for all, or none",
     "channel_order": f"one of {', '.join(ORDERS)}",
@@ -126,14 +128,22 @@ def beside(file: Path) -> tuple[PretrainedConfig, Path] | None:
     """
     for candidate in (file.with_name(file.name + ".json"), file.with_name("config.json")):
         if candidate.is_file():
-            try:
-                text = candidate.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as e:
-                raise ValueError(f"{candidate}: cannot be read: {e}") from e
+            text = _text(candidate)
             content = _object(text, str(candidate))
             if content is not None and "tljax" in content:
-                return from_json(text, str(candidate)), candidate
+                found = from_json(text, str(candidate))
+                path = str(candidate.parent / Path(found.tokenizer).name) if found.tokenizer else ""
+                return dataclasses.replace(found, tokenizer=path), candidate
     return None
+
+
+def json_object(file: Path) -> dict[str, Any]:
+    """The JSON object in a file; {} where the file is absent or holds another kind of value.
+
+    Raises:
+      ValueError: no JSON; names the file.
+    """
+    return (_object(_text(file), str(file)) or {}) if file.is_file() else {}
 
 
 def adapt_channels(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
@@ -146,6 +156,13 @@ def adapt_channels(values: tuple[float, ...], channels: int) -> tuple[float, ...
         return tuple(values[j % len(values)] for j in range(channels)) if values else ()
     groups = [values[j::channels] for j in range(channels)]
     return tuple(sum(g) / len(g) for g in groups)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise ValueError(f"{file}: cannot be read: {e}") from e
 
 
 def _object(text: str, where: str) -> dict[str, Any] | None:

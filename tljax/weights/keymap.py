@@ -70,6 +70,13 @@ class Keymap:
       ignored: regexes of names that hold nothing of ours.
       settle: the fields that `infer` gave, and the content of the ``config.json`` that its publisher put beside the file ({}: none) ->
         the fields, with what no shape tells (numbers of heads, an epsilon). Raises ValueError where the two contradict each other.
+      optional: regexes of paths (``params/backbone/pooler/.*``) that a model may lack although the file fills them; they are then left out.
+      finish: on the way out, the config and the file's arrays by name -> the arrays with what a strict load by the publisher's code wants
+        besides: parameters that nothing of ours reads, other names that the table reads as well.
+      publish: on the way out, the config and the shapes of the file's arrays -> the content of the JSON files that the publisher's code
+        reads, by their names (``"config.json"``, ...). `settle` reads them back.
+      rename: the file's names -> those of the rules, for names that depend on the file as a whole (`keras_rules.counted`); a name that it
+        leaves out stays.
     """
 
     family: str
@@ -78,6 +85,10 @@ class Keymap:
     config: Callable[[dict[str, Any]], PretrainedConfig]
     ignored: tuple[str, ...] = ()
     settle: Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any]] = lambda fields, _: fields
+    finish: Callable[[PretrainedConfig, dict[str, np.ndarray]], dict[str, np.ndarray]] = lambda _, arrays: arrays
+    publish: Callable[[PretrainedConfig, Shapes], dict[str, dict[str, Any]]] = lambda config, _: {}
+    rename: Callable[[Iterable[str]], Mapping[str, str]] = lambda _: {}
+    optional: tuple[str, ...] = ()
 
     @functools.cached_property
     def forwards(self) -> tuple[dict[str, int], tuple[tuple[int, re.Pattern[str]], ...], tuple[tuple[Target, ...], ...]]:
@@ -121,8 +132,10 @@ def translate(keymap: Keymap, names: Iterable[str]) -> Translation:
     known: dict[str, tuple[Target, ...]] = {}
     ignored: list[str] = []
     unknown: list[str] = []
+    names = list(names)
+    renamed = keymap.rename(names)
     for name in names:
-        if found := _first(keymap, name):
+        if found := _first(keymap, renamed.get(name, name)):
             known[name] = found
         else:
             (ignored if any(re.fullmatch(regex, name) for regex in keymap.ignored) else unknown).append(name)

@@ -1,5 +1,6 @@
 """`load`: a weight file put into a given model's variables, strict both ways."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -74,8 +75,9 @@ def load(
       ValueError: names or shapes that do not fit, listed as `` - missing``, `` + unexpected``, `` ! mismatched``; a value that is NaN or
         infinite, or no floating number where one is wanted.
     """
-    found = config.beside(locate(path))
-    arrays, _ = read_hashed(path, sha256 or (found[0].sha256 if found else ""))
+    file = locate(path)
+    found = config.beside(file)
+    arrays, _ = read_hashed(file, sha256 or (found[0].sha256 if found else ""))
     return fill(arrays, model, key, head, str(path), found[0].input_size if found else ())
 
 
@@ -86,10 +88,14 @@ def fill(
     head: str,
     where: str,
     input_size: tuple[int, ...] = (),
+    family: str = "",
 ) -> tuple[dict[str, Any], LoadReport]:
-    """`load` from arrays that were read already; `where` names them in errors, `input_size` is the one they were made for, if known."""
+    """`load` from arrays that were read already.
+
+    `where` names them in errors, `input_size` is the one they were made for, `family` theirs, if known.
+    """
     wanted = trees.flatten(models.shapes(model))
-    keymap, names = _fitting(arrays, wanted, where)
+    keymap, names = (table(family), translate(table(family), arrays)) if family else _fitting(arrays, wanted, where)
     found, reshaped, problems = _to_ours(arrays, names)
     ignored = dict.fromkeys(names.ignored, "holds nothing of the model's")
     reason = adapt.new_head(_head(found), _head(wanted), head)
@@ -97,6 +103,9 @@ def fill(
         ignored |= {name: f"head: {reason}" for name, pairs in names.known.items() if any(_is_head(path) for path, _ in pairs)}
         found = {path: a for path, a in found.items() if not _is_head(path)}
     new = {path: f"models.init: {reason}" for path in wanted if reason and _is_head(path)}
+    unread = {path for path in found if path not in wanted and any(re.fullmatch(regex, path) for regex in keymap.optional)}
+    found = {path: a for path, a in found.items() if path not in unread}
+    ignored |= {name: "the model has no such part" for name, pairs in names.known.items() if {path for path, _ in pairs} <= unread}
     _fold_stem(found, wanted, model, reshaped)
     _resample_position(found, wanted, model, input_size, reshaped)
     problems += _differences(found, {p: s for p, s in wanted.items() if p not in new}, keymap)
@@ -113,18 +122,29 @@ def fill(
 
 
 def _fitting(arrays: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> tuple[Keymap, Translation]:
+    """The table that fills most of the model; of several the one that knows most names, of these one whose `infer` takes the file."""
     scored = []
     for family in keymaps:
         keymap = table(family)
         names = translate(keymap, arrays)
-        scored.append((len({path for pairs in names.known.values() for path, _ in pairs} & wanted.keys()), keymap, names))
-    fits, keymap, names = max(scored, key=lambda s: s[0])
-    if not fits:
+        fits = len({path for pairs in names.known.values() for path, _ in pairs} & wanted.keys())
+        scored.append((fits, -len(names.unknown), keymap, names))
+    best = max(score[:2] for score in scored)
+    if not best[0]:
         raise ValueError(
-            f"{where}: none of its {len(arrays)} names leads to a parameter of the model in any family ({', '.join(keymaps)});"
+            f"{where}: none of its {len(arrays)} names leads to a parameter of the model in any of {len(scored)} families;"
             f" it begins with {', '.join(ascii(n)[1:-1] for n in list(arrays)[:4])}"
         )
-    return keymap, names
+    equal = [(keymap, names) for *score, keymap, names in scored if tuple(score) == best]
+    return next((pair for pair in equal if len(equal) > 1 and _accepts(pair[0], arrays)), equal[0])
+
+
+def _accepts(keymap: Keymap, arrays: Mapping[str, Any]) -> bool:
+    try:
+        keymap.infer({name: a.shape for name, a in arrays.items()})
+    except ValueError:
+        return False
+    return True
 
 
 def _to_ours(arrays: Mapping[str, np.ndarray], names: Translation) -> tuple[dict[str, np.ndarray], dict[str, str], list[str]]:
@@ -133,8 +153,9 @@ def _to_ours(arrays: Mapping[str, np.ndarray], names: Translation) -> tuple[dict
     problems = []
     for name, (path, transform) in ((name, pair) for name, pairs in names.known.items() for pair in pairs):
         a = arrays[name]
-        if path in found:
-            problems.append(f" + {name} (a second tensor for {path})")
+        if path in found:  # a tied weight, stored once more, does no harm
+            if transform.ndim not in (None, a.ndim) or not np.array_equal(transform.forward(a), found[path]):
+                problems.append(f" + {name} (a second tensor for {path})")
         elif transform.ndim not in (None, a.ndim):
             problems.append(f" ! {path} ({name}): got shape {a.shape}, wanted {transform.ndim} axes ({transform.name})")
         else:
@@ -175,8 +196,11 @@ def _resample_position(
         return
     if have == want and not size:
         return  # as many patches, and nothing says that they were arranged in another way
-    old, new = (adapt.patch_grid(n[1] - 1, s, patch) for n, s in ((have, size), (want, model.input_spec["x"].shape[:2])))
-    if old and new and old != new and _is_float(found[path]):
+    height, width = model.input_spec["x"].shape[:2]
+    new = (height // patch, width // patch)
+    learned = want[1] - new[0] * new[1]  # tokens before the patches
+    old = adapt.patch_grid(have[1] - learned, size, patch) if learned >= 0 and have[1] > learned else None
+    if old and old != new and _is_float(found[path]):
         found[path] = adapt.resample_position(found[path], old, new)
         reshaped[path] = "; ".join(filter(None, (reshaped.get(path), adapt.position_rule(old, new))))
 

@@ -8,10 +8,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from tljax.weights import hdf5_file, npz_file, safetensors_file, torch_file, zip_file
+from tljax.weights import hdf5_file, hub, npz_file, safetensors_file, torch_file, zip_file
 
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".th", ".tar", ".ckpt", ".npz", ".h5", ".hdf5", ".keras")
 FORMATS = "safetensors (also sharded), PyTorch (zip and legacy), npz, Keras (.h5, .keras)"
+PREFERRED = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+"""In a folder that holds several weight files: the names that Hugging Face and timm give to the ones meant, best first."""
+
 _OTHERS = {b"version https://git-lfs": "a Git LFS pointer, not the file itself", b"<": "a web page or XML"}
 
 StrPath = str | os.PathLike[str]
@@ -27,7 +30,8 @@ def read(path: StrPath, sha256: str = "") -> dict[str, np.ndarray]:
     No pickle is executed: what is neither a tensor nor a plain container is refused by its name.
 
     Args:
-      path: file, index, or a folder that holds ``model.safetensors``, an index, or exactly one weight file.
+      path: file, index, a folder that holds a file of `PREFERRED`, an index, or exactly one weight file, or ``hf://owner/name`` (see
+        `hub.fetch`).
       sha256: the hash that `sha256(path)` must give; empty: not checked.
 
     Raises:
@@ -59,14 +63,14 @@ def read_hashed(path: StrPath, expected: str = "") -> tuple[dict[str, np.ndarray
 
 
 def locate(path: StrPath) -> Path:
-    """The file (or index) that `path` means: itself, the one in that folder, or in ``model/`` of a workdir. Raises as `read`."""
-    path = Path(path)
+    """The file (or index) that `path` means: itself, that of a folder or hub repository, or of a workdir's ``model/``. Raises as `read`."""
+    path = hub.fetch(os.fspath(path)) if hub.is_remote(path) else Path(path)
     if path.is_file():
         return path
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: no such weight file or folder")
-    if (path / "model.safetensors").is_file():
-        return path / "model.safetensors"
+    if preferred := next((path / name for name in PREFERRED if (path / name).is_file()), None):
+        return preferred
     files = sorted(f for f in path.iterdir() if f.is_file())
     found = [f for f in files if f.name.endswith(".index.json")] or [f for f in files if f.suffix in SUFFIXES]
     if not found and (path / "model").is_dir():
@@ -137,6 +141,8 @@ def _guarded(file: Path, action: Callable[[], T]) -> T:
 
 
 def _reader(data: bytes) -> Callable[[bytes], dict[str, np.ndarray]]:
+    if data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= len(data) - 8:
+        return safetensors_file.read  # first, as the length of its header may begin with any other format's bytes
     if data[:2] == b"PK":
         names = list(zip_file.entries(data))
         if hdf5_file.KERAS_ENTRY in names:

@@ -1,0 +1,104 @@
+"""What the key tables of MobileNets and EfficientNets share: rules of inverted residuals, and which network of a family a file holds."""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from tljax.models.inverted_residual import Plan
+from tljax.weights import keras_rules
+from tljax.weights.keymap import Shapes, table, translate
+from tljax.weights.rules import Rules
+
+WIDTHS = (1.0, 0.75, 0.5, 0.35, 1.4, 1.3, *(i / 20 for i in range(1, 81)))
+"""The multipliers that are tried, those of published files first."""
+
+BN = ("expand_bn", "depthwise_bn", "project_bn")
+LAYERS = ("expand", BN[0], "depthwise", BN[1], "se/reduce", "se/expand", "project", BN[2])
+"""Our names of a block's layers, in the order in which they run."""
+
+Candidates = Iterable[tuple[str, Plan]]
+"""Call expressions, and the networks that they stand for."""
+
+
+def layers(of: ModuleType, names: Mapping[str, str]) -> Rules:
+    """Rules by `tljax.weights.rules` or `keras_rules`: our path -> the layer's name, a regex; paths that end with ``bn`` are BatchNorms."""
+    found: Rules = {}
+    for path, name in names.items():
+        if path.endswith("bn"):
+            found |= of.batch_norm(name, path)
+        elif path.endswith("/depthwise") and of is keras_rules:
+            found |= keras_rules.depthwise(name, path)
+        else:
+            found |= of.conv(name, path, bias="/se/" in path)
+    return found
+
+
+def block(of: ModuleType, path: str, name: str, leaves: Mapping[str, str]) -> Rules:
+    """`layers` of one block: the name of each is `name` and one of `leaves`, which go by `LAYERS`."""
+    return layers(of, {f"{path}/{ours}": name + theirs for ours, theirs in leaves.items()})
+
+
+def infer(family: str, shapes: Shapes, candidates: Callable[[frozenset[str]], Candidates]) -> dict[str, Any]:
+    """What `Keymap.infer` gives: the first candidate all of whose kernels are as in the file.
+
+    Args:
+      family: the table that names the kernels.
+      shapes: the file's.
+      candidates: names of the file's blocks -> what it may hold.
+
+    Raises:
+      ValueError: none fits; the nearest, and the first kernel that differs.
+    """
+    names, found = _kernels(family, shapes)
+    stem, head = found.get("params/backbone/stem/conv/kernel", ()), found.get("params/head/kernel", (0,))
+    if len(stem) != 4 or stem[:2] != (3, 3):
+        raise ValueError(f"its first convolution is {list(stem) or 'absent'}, not [3, 3, channels, width]")
+    own = {path: shape for path, shape in found.items() if not path.startswith("params/head/")}
+    blocks = frozenset(part for path in own for part in path.split("/") if part.startswith("block"))
+    nearest: list[tuple[int, str]] = []
+    for expression, plan in candidates(blocks):
+        wanted = kernels(plan, stem[2])
+        if wanted == own:
+            return {"model": expression, "num_classes": head[-1], "in_channels": stem[2]}
+        differing = [path for path in (*wanted, *own) if wanted.get(path) != own.get(path)]
+        path = differing[0]
+        has, asked = (list(of[path]) if path in of else "absent" for of in (own, wanted))
+        said = f"{names.get(path, path)} is {has} in our layout, the last its outputs; in {expression} it is {asked}"
+        nearest.append((len(differing), said))
+    raise ValueError(min(nearest)[1])
+
+
+def kernels(plan: Plan, channels: int) -> dict[str, tuple[int, ...]]:
+    """Our paths and shapes of a network's kernels, without the head's."""
+    out: dict[str, tuple[int, ...]] = {"stem/conv": (3, 3, channels, plan.stem)}
+    inputs = plan.stem
+    for stage, specs in plan.stages.items():
+        for spec in specs:
+            convs = {
+                "expand": (1, 1, inputs, spec.inner) if spec.inner != inputs else None,
+                "depthwise": (spec.kernel, spec.kernel, 1, spec.inner),
+                "se/reduce": (1, 1, spec.inner, spec.squeeze) if spec.squeeze else None,
+                "se/expand": (1, 1, spec.squeeze, spec.inner) if spec.squeeze else None,
+                "project": (1, 1, spec.inner, spec.width),
+            }
+            out |= {f"{stage}/{spec.name}/{name}": shape for name, shape in convs.items() if shape}
+            inputs = spec.width
+    out["last/conv"] = (1, 1, inputs, plan.last)
+    if plan.penultimate:
+        out["penultimate/fc"] = (plan.last, plan.penultimate)
+    return {f"params/backbone/{path}/kernel": shape for path, shape in out.items()}
+
+
+def _kernels(family: str, shapes: Shapes) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
+    """Our paths of the file's kernels -> their names in the file, and -> their shapes in our layout."""
+    names, found = {}, {}
+    for name, targets in translate(table(family), shapes).known.items():
+        for path, transform in targets:
+            if path.endswith("/kernel"):
+                if transform.ndim not in (None, len(shapes[name])):
+                    raise ValueError(f"{name} is {list(shapes[name])}, not {transform.ndim}-dimensional")
+                names[path] = name
+                found[path] = transform.forward(np.broadcast_to(np.int8(0), shapes[name])).shape
+    return names, found

@@ -1,0 +1,71 @@
+"""Parts of the JSON files that Hugging Face's transformers reads beside weights, made from our config; `foreign_config` reads them back."""
+
+from typing import Any
+
+from tljax.weights import expression
+from tljax.weights.config import PretrainedConfig
+from tljax.weights.foreign_config import RESAMPLE
+
+Files = dict[str, dict[str, Any]]
+"""A file's name -> its content."""
+
+
+def labels(config: PretrainedConfig) -> dict[str, Any]:
+    """``id2label`` and ``label2id`` of a ``config.json``; a class without a name is ``LABEL_3``, as there."""
+    names = config.labels or tuple(f"LABEL_{i}" for i in range(config.num_classes))
+    return {"id2label": {str(i): name for i, name in enumerate(names)}, "label2id": {name: i for i, name in enumerate(names)}}
+
+
+def images(config: PretrainedConfig) -> dict[str, Any]:
+    """A ``preprocessor_config.json``: resize of the shorter side, crop of the centre, mean and deviation; {} where that cannot say it.
+
+    It is in the form of the ``CLIPImageProcessor``, the one that knows exactly these steps; the resized side is a whole number there.
+    """
+    if len(config.input_size) != 2 or config.in_channels != 3 or config.channel_order != "RGB" or config.interpolation not in RESAMPLE:
+        return {}
+    height, width = config.input_size
+    return {
+        "image_processor_type": "CLIPImageProcessor",
+        "do_resize": True,
+        "size": {"shortest_edge": round(min(height, width) / config.crop_fraction)},
+        "resample": RESAMPLE.index(config.interpolation),
+        "do_center_crop": True,
+        "crop_size": {"height": height, "width": width},
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": list((config.mean or (0.0,)) * (3 // len(config.mean or (0.0,)))),
+        "image_std": list((config.std or (1.0,)) * (3 // len(config.std or (1.0,)))),
+        "do_convert_rgb": True,
+    }
+
+
+def classifier(config: PretrainedConfig, kind: str, content: dict[str, Any], suffix: str = "ForImageClassification") -> Files:
+    """The files of an image classifier of transformers, or of its backbone alone.
+
+    Args:
+      config: ours.
+      kind: what its classes' names begin with, such as ``"ViT"``.
+      content: of its ``config.json``, besides what every one holds.
+      suffix: what the classifier's name ends with.
+    """
+    whole = config.head != "features"
+    shared = {"architectures": [kind + (suffix if whole else "Model")], "num_channels": config.in_channels}
+    inputs = images(config)
+    files = {"config.json": shared | content | (labels(config) if whole else {})}
+    return files | ({"preprocessor_config.json": inputs} if inputs else {})
+
+
+def vision_transformer(config: PretrainedConfig) -> dict[str, Any]:
+    """What the ``config.json`` of every Vision Transformer of transformers says."""
+    of = expression.arguments(config.model)
+    return {
+        "hidden_size": of["width"],
+        "num_hidden_layers": of["depth"],
+        "num_attention_heads": of["heads"],
+        "intermediate_size": of["hidden"] or 4 * of["width"],
+        "hidden_act": {"gelu_tanh": "gelu_pytorch_tanh"}.get(of["activation"], of["activation"]),
+        "layer_norm_eps": of["epsilon"],
+        "image_size": config.input_size[0] if len(set(config.input_size)) == 1 else list(config.input_size),
+        "patch_size": of["patch"],
+    }

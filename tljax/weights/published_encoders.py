@@ -1,0 +1,79 @@
+"""Text encoders on the way out: tied weights stored once more, and the ``config.json`` that Hugging Face's transformers reads."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tljax import registry
+from tljax.weights import encoders, expression, published
+from tljax.weights.config import PretrainedConfig
+from tljax.weights.keymap import Shapes
+
+Arrays = dict[str, np.ndarray]
+
+KINDS = {"linear": "ForSequenceClassification", "mlp": "ForSequenceClassification", "tokens": "ForTokenClassification"}
+KINDS |= {"span": "ForQuestionAnswering", "masked_lm": "ForMaskedLM", "features": "Model"}
+"""Our head -> how transformers calls the model with it."""
+
+
+def finish(prefix: str, bias: str, ties: Mapping[str, str], pair: str) -> Callable[[PretrainedConfig, Arrays], Arrays]:
+    """`Keymap.finish` of an encoder.
+
+    Args:
+      prefix: what the encoder's names begin with where there is a head; without one they do not.
+      bias: what a masked-language head calls its bias, which a classifier's rule names first.
+      ties: a masked-language head's names that repeat another array -> that array's name.
+      pair: the linear layer that tells pairs of sentences, on a pooler beside a masked-language head; it is not ours, and zero here. Empty:
+        the family has none.
+    """
+
+    def finished(config: PretrainedConfig, arrays: Arrays) -> Arrays:
+        head = registry.parse(config.head)[0]
+        if head == "features":
+            return {name.removeprefix(prefix): a for name, a in arrays.items()}
+        if head != "masked_lm":
+            return arrays
+        arrays = {bias if name == "classifier.bias" else name: a for name, a in arrays.items()}
+        more = {name: arrays[of] for name, of in ties.items()}
+        if pair and expression.arguments(config.model)["pool"] == "pooler":
+            more |= {
+                f"{pair}.weight": np.zeros((2, expression.arguments(config.model)["width"]), np.float32),
+                f"{pair}.bias": np.zeros(2, np.float32),
+            }
+        return arrays | more
+
+    return finished
+
+
+def publish(kind: str, family: str, **more: Any) -> Callable[[PretrainedConfig, Shapes], dict[str, dict[str, Any]]]:
+    """`Keymap.publish` of an encoder.
+
+    Args:
+      kind: what its classes' names begin with, such as ``"Bert"``.
+      family: its ``model_type``.
+      **more: further keys; a text ``"=width"`` stands for that argument of our model, or for what another key says.
+    """
+
+    def content(config: PretrainedConfig, shapes: Shapes) -> dict[str, dict[str, Any]]:
+        of, head = expression.arguments(config.model), registry.parse(config.head)[0]
+        names = {ours: theirs for theirs, ours in reversed(encoders.ACTIVATIONS.items())}
+        found = {
+            "architectures": [kind + ("ForPreTraining" if (head, of["pool"]) == ("masked_lm", "pooler") else KINDS.get(head, "Model"))],
+            "model_type": family,
+            "vocab_size": config.in_channels,
+            "hidden_size": of["width"],
+            "num_hidden_layers": of["depth"],
+            "num_attention_heads": of["heads"],
+            "intermediate_size": of["inner"] or 4 * of["width"],
+            "hidden_act": names[of["activation"]],
+            "layer_norm_eps": of["epsilon"],
+            "max_position_embeddings": of["positions"],
+            "type_vocab_size": of["segments"],
+            "hidden_dropout_prob": of["dropout"],
+            "attention_probs_dropout_prob": of["dropout"],
+        }
+        found |= {key: (of | found)[value[1:]] if isinstance(value, str) and value[:1] == "=" else value for key, value in more.items()}
+        return {"config.json": found | (published.labels(config) if head in ("linear", "mlp", "tokens") else {})}
+
+    return content

@@ -1,0 +1,69 @@
+"""`recognise`: the family that a file's names and shapes belong to, or the nearest one, with what differs."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from tljax.weights import keymaps as _tables  # noqa: F401 - its files register the families
+from tljax.weights.keymap import Keymap, Shapes, keymaps, table, translate
+
+SHOWN, FAMILIES = 5, 3
+"""How many names, and how many equally near families, an error lists."""
+
+_PROVOKED = (TypeError, LookupError, ArithmeticError, AttributeError)
+"""What shapes or JSON that are no family's provoke in a table that did not think of them."""
+
+
+def recognise(shapes: Shapes, family: str = "", foreign: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+    """The first family whose table covers all names, `infer` accepts the shapes and `settle` the JSON, and the fields that they give.
+
+    Args:
+      shapes: the file's names and shapes.
+      family: the only one that is tried; empty: all.
+      foreign: the content of the ``config.json`` that the publisher put beside the file, if any.
+
+    Raises:
+      ValueError: no family; the nearest one, what differs, and some of the file's names. An unknown `family`; near ones are named.
+    """
+    if family and family not in keymaps:
+        near = difflib.get_close_matches(family, keymaps, n=3, cutoff=0.4)
+        raise ValueError(f"family={family!r}: {f'did you mean {chr(44).join(near)}?' if near else f'there are {chr(44).join(keymaps)}'}")
+    nearest: list[tuple[float, str, str]] = []
+    for name in [family] if family else keymaps:
+        share, fields, differs = _tried(table(name), shapes, foreign or {})
+        if not differs:
+            return name, fields
+        nearest.append((share, name, differs))
+    best = max(share for share, _, _ in nearest)
+    if not best:
+        raise ValueError(f"of no known family: none of its {len(shapes)} names fits any of {len(nearest)}; it holds {_some(list(shapes))}")
+    equal = sorted((not _fits(table(name), shapes), name, differs) for share, name, differs in nearest if share == best)
+    count = f"({round(best * len(shapes))} of {len(shapes)} names fit)"
+    said = "; or ".join(f"{name} {count}, but {differs}" for _, name, differs in equal[:FAMILIES])
+    raise ValueError(f"of no known family; nearest is {said}; it holds {_some(list(shapes)[:FAMILIES])}, ...")
+
+
+def _tried(keymap: Keymap, shapes: Shapes, foreign: Mapping[str, Any]) -> tuple[float, dict[str, Any], str]:
+    """Share of the names that fit, the fields, and what differs ("": nothing)."""
+    names = translate(keymap, shapes)
+    share = 1 - len(names.unknown) / len(shapes) if names.known else 0.0
+    if names.unknown or not names.known:
+        return share, {}, f"not its names: {_some(names.unknown)}"
+    try:
+        return share, keymap.settle(keymap.infer(shapes), foreign), ""
+    except ValueError as e:
+        return share, {}, str(e)
+    except _PROVOKED as e:
+        return share, {}, f"its shapes, or the config.json beside it, are none of that family's ({type(e).__name__}: {e})"
+
+
+def _fits(keymap: Keymap, shapes: Shapes) -> bool:
+    """Whether the shapes alone are the family's, whatever the names besides."""
+    try:
+        return bool(keymap.infer(shapes))
+    except (ValueError, *_PROVOKED):
+        return False
+
+
+def _some(names: Any) -> str:
+    return ", ".join(ascii(n)[1:-1] for n in names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

@@ -1,0 +1,1 @@
+"""Published weight files, one file per publisher; `tljax.weights.known` puts them together."""

@@ -1,0 +1,151 @@
+"""What the key tables of Vision Transformers and text towers share: rules of their layers, and the architecture as shapes tell it."""
+
+import inspect
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tljax import registry
+from tljax.models.create import backbones
+from tljax.weights import expression
+from tljax.weights.json_values import Values
+from tljax.weights.keymap import IDENTITY, LINEAR, Shapes, Transform, part
+from tljax.weights.rules import Rules, layer_norm, linear
+
+TOKEN = Transform("[D] -> [1, 1, D]", 1, lambda a: a[None, None], lambda a: a[0, 0])
+TOKENS = Transform("[T, D] -> [1, T, D]", 2, lambda a: a[None], lambda a: a[0])
+
+HEADS = {192: 3, 384: 6, 768: 12, 1024: 16}
+"""Width -> heads of the published Vision Transformers."""
+
+ACTIVATIONS = {"gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh", "gelu_new": "gelu_tanh", "quick_gelu": "quick_gelu"}
+"""Hugging Face's names of activations -> ours."""
+
+
+def packed(name: str, path: str, leaves: Sequence[str] = ("query", "key", "value"), joint: str = r"\.") -> Rules:
+    """Linear layers stored as one, ``{name}{joint}weight`` and ``bias``, one after the other along the outputs."""
+    rules: Rules = {}
+    for leaf, ours, then in (("weight", "kernel", LINEAR), ("bias", "bias", IDENTITY)):
+        targets = tuple((f"params/{path}/{to}/{ours}", part(i, len(leaves), then)) for i, to in enumerate(leaves))
+        rules[f"{name}{joint}{leaf}"] = targets
+    return rules
+
+
+def attention(name: str, path: str, **names: str) -> Rules:
+    """Attention of four linear layers: ``attention("self_attn", ..., query="q_proj", key=..., value=..., out=...)``."""
+    return {regex: target for to, leaf in names.items() for regex, target in linear(rf"{name}\.{leaf}", f"{path}/{to}").items()}
+
+
+def timm_block(name: str, path: str) -> Rules:
+    """A block by timm's names."""
+    return {
+        **layer_norm(f"{name}norm1", f"{path}norm1"),
+        **packed(rf"{name}attn\.qkv", f"{path}attention"),
+        **linear(rf"{name}attn\.proj", f"{path}attention/out"),
+        **layer_norm(f"{name}norm2", f"{path}norm2"),
+        **linear(rf"{name}mlp\.fc1", f"{path}mlp/fc1"),
+        **linear(rf"{name}mlp\.fc2", f"{path}mlp/fc2"),
+    }
+
+
+def towers_block(name: str, path: str) -> Rules:
+    """A block by the names of Hugging Face's CLIP and SigLIP."""
+    return {
+        **layer_norm(f"{name}layer_norm1", f"{path}norm1"),
+        **attention(f"{name}self_attn", f"{path}attention", query="q_proj", key="k_proj", value="v_proj", out="out_proj"),
+        **layer_norm(f"{name}layer_norm2", f"{path}norm2"),
+        **linear(rf"{name}mlp\.fc1", f"{path}mlp/fc1"),
+        **linear(rf"{name}mlp\.fc2", f"{path}mlp/fc2"),
+    }
+
+
+def facts(shapes: Shapes, proj: str, position: str, learned: int, block: str, inner: str) -> dict[str, Any]:
+    r"""The arguments of `models.vit` that shapes tell, ``in_channels`` and ``input_size`` among them.
+
+    Args:
+      shapes: the file's.
+      proj: the name of the patch projection's kernel `[width, channels, patch, patch]`.
+      position: the name of the position embeddings `[learned + n * n, width]`, perhaps with an axis before.
+      learned: how many tokens besides patches have positions.
+      block: regex of the names in a block, its number a group.
+      inner: the name of the MLP's first kernel in block 0, `[hidden, width]`.
+
+    Raises:
+      ValueError: no square patches or grid, an MLP without width.
+    """
+    kernel, places, mlp = shapes.get(proj, ()), shapes.get(position, ()), shapes.get(inner, ())
+    if len(kernel) != 4 or kernel[2] != kernel[3]:
+        raise ValueError(f"{proj} is {kernel or 'absent'}, not [width, channels, patch, patch]")
+    width, channels, patch, _ = kernel
+    side = math.isqrt(max(places[-2] - learned, 0)) if len(places) in (2, 3) else 0
+    if side == 0 or side * side != places[-2] - learned:
+        tokens = f"{learned} + n * n" if learned else "n * n"
+        raise ValueError(f"{position} is {places or 'absent'}, not [1, {tokens}, width] for {learned} tokens and a square of patches")
+    return blocks(shapes, block, inner, mlp, width) | {"patch": patch, "in_channels": channels, "input_size": (side * patch, side * patch)}
+
+
+def blocks(shapes: Shapes, block: str, inner: str, mlp: tuple[int, ...], width: int) -> dict[str, Any]:
+    """Width, depth and the MLP's width of pre-norm blocks; as for `facts`."""
+    if len(mlp) != 2 or mlp[0] < 1:
+        raise ValueError(f"{inner} is {mlp or 'absent'}, not [hidden, {width}]")
+    depth = len({m[1] for name in shapes if (m := re.match(block, name))})
+    return {"width": width, "depth": depth, "hidden": 0 if mlp[0] == 4 * width else mlp[0]}
+
+
+def fields(shapes: Shapes, names: Sequence[str], arguments: Mapping[str, Any], head: str = "") -> dict[str, Any]:
+    """What `Keymap.infer` gives.
+
+    Args:
+      shapes: the file's.
+      names: our models of this family; the one of the same width and depth is taken, else the first.
+      arguments: those of `facts`, and further ones; ``heads``: 0 where only a ``config.json`` can tell them (`settled`).
+      head: the name of the head's kernel `[classes, ...]`.
+    """
+    given = {key: value for key, value in arguments.items() if key not in ("in_channels", "input_size")}
+    return {
+        "model": expression.of(_named(names, given), **given),
+        "num_classes": (shapes.get(head) or (0,))[0],
+        "in_channels": arguments["in_channels"],
+        "input_size": arguments["input_size"],
+    }
+
+
+def _named(names: Sequence[str], arguments: Mapping[str, Any]) -> str:
+    """The first of `names` whose default width and depth these are, else whose width it is, else the first."""
+    for keys in (("width", "depth"), ("width",)):
+        for name in names:
+            defaults = inspect.signature(backbones[name]).parameters
+            if all(defaults[key].default == arguments[key] for key in keys):
+                return name
+    return names[0]
+
+
+def settled(fields: dict[str, Any], foreign: Mapping[str, Any], tower: str = "") -> dict[str, Any]:
+    """What `Keymap.settle` gives: heads, activation and epsilon as Hugging Face's ``config.json`` says them.
+
+    Args:
+      fields: those of `fields`.
+      foreign: the file's content; {}: none.
+      tower: where in it the tower is described (``"vision_config"``), if it describes several.
+
+    Raises:
+      ValueError: heads that nothing tells, an unknown activation.
+    """
+    name, _, given = registry.parse(fields["model"])
+    defaults = {p.name: p.default for p in inspect.signature(backbones[name]).parameters.values()}
+    arguments = {key: given.get(key, defaults[key]) for key in ("width", "heads", "epsilon")}
+    inner = foreign.get(tower) if tower else None
+    content = Values(inner if isinstance(inner, dict) else foreign)
+    activation = content.get("hidden_act", str)
+    if activation not in (None, *ACTIVATIONS):
+        raise ValueError(f"config.json says hidden_act={activation!r}: there are {', '.join(ACTIVATIONS)}")
+    heads = content.get("num_attention_heads", int) or arguments["heads"]
+    if not heads:
+        raise ValueError(
+            f"its width {arguments['width']} is none of {', '.join(map(str, HEADS))}, and no weight tells the number of heads: put its"
+            " config.json beside the file, or build the model with models.create and use weights.load"
+        )
+    changes = {"heads": heads, "epsilon": content.number("layer_norm_eps", arguments["epsilon"])}
+    changes |= {"activation": ACTIVATIONS[activation]} if activation else {}
+    return fields | {"model": expression.of(name, **(given | changes))}
