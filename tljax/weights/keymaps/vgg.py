@@ -1,0 +1,75 @@
+"""VGG, named as in torchvision and as in timm: one table per depth, because their numbers of layers count through the whole network."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tljax.models.vgg import COUNTS, MAP
+from tljax.weights import expression, flatten
+from tljax.weights.keymap import CONV, IDENTITY, LINEAR, Keymap, Shapes, keymaps
+from tljax.weights.keymaps.alexnet import fc_widths
+from tljax.weights.presets import imagenet_config
+from tljax.weights.rules import TORCH_IGNORED, Rules, batch_norm, conv, linear
+
+TOPS = {"torchvision": ("classifier.0", "classifier.3", "classifier.6"), "timm": ("pre_logits.fc1", "pre_logits.fc2", "head.fc")}
+"""Publisher -> the names of fc6, fc7 and the head."""
+
+
+def convolutions(depth: int, norm: bool) -> Iterator[tuple[int, str]]:
+    """``(number in features, our stage/conv)``; between two convolutions stand ReLU, BatchNorm if any, and a block's pooling."""
+    number = 0
+    for stage, count in enumerate(COUNTS[depth], 1):
+        for i in range(1, count + 1):
+            yield number, f"stage{stage}/conv{i}"
+            number += 3 if norm else 2
+        number += 1
+
+
+def _rules(depth: int, norm: bool, publisher: str) -> Rules:
+    rules: Rules = {}
+    for number, path in convolutions(depth, norm):
+        rules |= conv(rf"features\.{number}", f"backbone/{path}", bias=True)
+        if norm:
+            rules |= batch_norm(rf"features\.{number + 1}", f"backbone/{path}".replace("conv", "bn"))
+    fc6, fc7, head = (name.replace(".", r"\.") for name in TOPS[publisher])
+    kernels = (CONV, flatten.POINTWISE) if publisher == "timm" else (flatten.nchw(MAP), LINEAR)
+    for name, path, kernel in zip((fc6, fc7), ("fc6", "fc7"), kernels, strict=True):
+        rules[rf"{name}\.weight"] = (f"params/backbone/{path}/linear/kernel", kernel)
+        rules[rf"{name}\.bias"] = (f"params/backbone/{path}/linear/bias", IDENTITY)
+    return rules | linear(head, "head")
+
+
+def _infer(shapes: Shapes, depth: int, norm: bool, publisher: str) -> dict[str, Any]:
+    names = [f"features.{number}.weight" for number, _ in convolutions(depth, norm)]
+    if missing := [name for name in names if name not in shapes]:
+        raise ValueError(f"it has no {', '.join(missing[:5])}")
+    stem = shapes[names[0]]
+    if len(stem) != 4 or stem[2:] != (3, 3):
+        raise ValueError(f"{names[0]} is {stem}, not [width, channels, 3, 3]")
+    top = {name: shapes.get(name, ()) for name in (f"{layer}.weight" for layer in TOPS[publisher])}
+    fc, name = fc_widths(top, 0), f"vgg{depth}_bn" if norm else f"vgg{depth}"
+    return {
+        "model": expression.of(name, width=stem[0], fc=fc, sliding=publisher == "timm" and bool(fc)),
+        "num_classes": (list(top.values())[2] or (0,))[0],
+        "in_channels": stem[1],
+    }
+
+
+def _register(depth: int, norm: bool, publisher: str) -> None:
+    family = f"vgg{depth}{'_bn' if norm else ''}{'_timm' if publisher == 'timm' else ''}"
+    said = f"names of {publisher}'s VGG; its preprocessing (the central 224 of 256, bilinear) and the order of the labels are assumed"
+
+    @keymaps.register(family)
+    def build() -> Keymap:
+        return Keymap(
+            family,
+            _rules(depth, norm, publisher),
+            lambda shapes: _infer(shapes, depth, norm, publisher),
+            lambda fields: imagenet_config(fields, "torch", source=said),
+            TORCH_IGNORED if norm else (),
+        )
+
+
+for _depth in COUNTS:
+    for _norm in (False, True):
+        for _publisher in TOPS:
+            _register(_depth, _norm, _publisher)
