@@ -25,10 +25,22 @@ def built(depth, dtype="float32"):
     return model, jax.tree.map(lambda leaf: jnp.asarray(drawn(leaf), jnp.float32), models.shapes(model))
 
 
-@pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
-def test_sizes_are_those_of_the_published_models(depth):
-    published = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60_192_808}  # torchvision's table of weights
-    assert trees.size(models.shapes(models.create(f"resnet{depth}", 1000))["params"]) == published[depth]
+PUBLISHED = {
+    "resnet18": 11_689_512,
+    "resnet34": 21_797_672,
+    "resnet50": 25_557_032,
+    "resnet101": 44_549_160,
+    "resnet152": 60_192_808,
+    "resnext50_32x4d": 25_028_904,
+    "resnext101_64x4d": 83_455_272,
+    "wide_resnet101_2": 126_886_696,
+}
+"""torchvision's table of weights."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_sizes_are_those_of_the_published_models(name):
+    assert trees.size(models.shapes(models.create(name, 1000))["params"]) == PUBLISHED[name]
 
 
 @pytest.mark.parametrize(("depth", "expansion"), [(18, 1), (50, 4)])
@@ -49,6 +61,32 @@ def test_the_stride_is_on_the_bottleneck_s_3x3_convolution():
         return model.apply(variables, {"x": x}, start="stage2", stop="stage3").carry["x"].sum()
 
     assert (jax.jit(jax.grad(total))(x)[:, 1::2, 1::2] != 0).any(), "a stride on the 1x1 convolution would never read odd pixels"
+
+
+def test_v1_has_the_stride_on_the_first_convolution_and_keras_has_biases():
+    model = models.create("resnet50(width=4, stride_first=True, bias=True)", 3)
+    variables = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.1), models.shapes(model))
+    paths = trees.flatten(variables)
+    assert all(path.replace("kernel", "bias") in paths for path in paths if path.endswith("kernel"))
+
+    def total(x):
+        return model.apply(variables, {"x": x}, start="stage2", stop="stage3").carry["x"].sum()
+
+    seen = jax.jit(jax.grad(total))(jnp.ones((1, 4, 4, 16)))[0].any(-1)
+    assert seen[::2, ::2].all() and not seen[1::2].any() and not seen[:, 1::2].any()
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("resnet18(groups=2)", "no bottlenecks"),
+        ("resnet50(width=8, base_width=4)", "without channels"),
+        ("resnet34(base_width=32)", "resnet34"),
+    ],
+)
+def test_mistakes_are_named(expression, said):
+    with pytest.raises(ValueError, match=said):
+        models.create(expression, 3)
 
 
 def test_slices_equal_the_whole():

@@ -1,5 +1,6 @@
 """torchvision's names of every depth fill every parameter, and what is no such ResNet is told why."""
 
+import lzma
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,13 @@ from tljax.weights import imagenet
 from tljax.weights.keymap import keymaps, translate
 
 KEYMAP = keymaps["resnet"]()
-MANIFEST = Path(__file__).parent.parent / "golden" / "resnet_manifest.txt"
+MANIFESTS = Path(__file__).parent.parent / "golden" / "manifests"
 
 
 def manifest(depth: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of torchvision's and timm's state dict."""
-    lines = (line.split() for line in MANIFEST.read_text(encoding="utf-8").splitlines())
-    return {name: tuple(map(int, shape)) for model, name, *shape in lines if model == f"resnet{depth}"}
+    """Names and shapes of torchvision's state dict."""
+    text = lzma.decompress((MANIFESTS / f"resnet{depth}_full.txt.xz").read_bytes()).decode()
+    return {name: tuple(map(int, shape)) for name, *shape in map(str.split, text.splitlines())}
 
 
 def tiny(model: str = "resnet18(width=4)", **arguments) -> dict[str, np.ndarray]:
@@ -48,13 +49,28 @@ def test_the_config_of_an_imagenet_model():
 
 
 def test_other_classes_channels_width_and_no_head(tmp_path):
-    arrays = tiny("resnet50(width=4)", num_classes=7, in_channels=2)
+    arrays = tiny(num_classes=7, in_channels=2)
     found = opened(tmp_path, arrays)
-    assert (found.config.model, found.config.num_classes, found.config.in_channels) == ("resnet50(width=4)", 7, 2)
+    assert (found.config.model, found.config.num_classes, found.config.in_channels) == ("resnet18(width=4)", 7, 2)
     headless = {name: a for name, a in arrays.items() if not name.startswith("fc.")}
-    with pytest.raises(ValueError, match="no head: say num_classes"):
-        opened(tmp_path, headless)
+    bare = opened(tmp_path, headless)
+    assert (bare.config.head, bare.config.num_classes, bare.config.labels) == ("features", 32, ())
     assert opened(tmp_path, headless, num_classes=3).report.new.keys() == {"params/head/kernel", "params/head/bias"}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "resnext101_64x4d",
+        "wide_resnet101_2",
+        "wide_resnet50_2(width=8)",
+        "resnext50_32x4d(width=16)",
+        "resnet50(width=8, groups=4, base_width=16)",
+        "resnet50(groups=8)",
+    ],
+)
+def test_relatives_are_told_apart_by_their_shapes(model):
+    assert KEYMAP.infer(foreign.shapes("resnet", models.create(model, 7)))["model"] == model
 
 
 def relative(**shapes) -> dict[str, np.ndarray]:
@@ -65,8 +81,12 @@ def relative(**shapes) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        (relative(layer1__0__conv1__weight=(8, 4, 1, 1)), r"layer1.0.conv1.weight has 8 outputs .* of width 4 has 4 \(a Wide ResNet"),
-        (relative(layer2__1__conv2__weight=(8, 2, 3, 3)), r"layer2.1.conv2.weight has 2 inputs for 8 outputs \(a grouped convolution"),
+        (relative(layer1__0__conv1__weight=(8, 4, 1, 1)), r"layer1.0.conv1.weight has 8 outputs where .* width 4 ask for 4"),
+        (
+            relative(layer2__1__conv2__weight=(8, 2, 3, 3)),
+            r"layer2.1.conv2.weight has 2 inputs a group where 1 groups for 8 outputs ask for 8",
+        ),
+        (relative(layer1__0__conv2__weight=(4, 3, 3, 3)), r"layer1.0.conv2.weight is \(4, 3, 3, 3\): no convolution whose groups"),
         (relative(conv1__weight=(4, 3, 3, 3)), "its first convolution is 3x3, not 7x7"),
         (relative(conv1__weight=(4,)), "no 4-dimensional conv1.weight"),
         (

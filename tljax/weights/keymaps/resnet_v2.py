@@ -1,0 +1,107 @@
+"""BiT's pre-activation ResNets, from its own npz files and named as in timm."""
+
+import re
+from typing import Any
+
+from tljax.models.resnet_v2 import BIT, DEPTHS
+from tljax.weights import expression
+from tljax.weights.config import PretrainedConfig
+from tljax.weights.keymap import IDENTITY, POINTWISE_HEAD, Keymap, Shapes, Transform, keymaps
+from tljax.weights.presets import imagenet_config
+from tljax.weights.rules import Rules, conv, layer_norm
+
+MOST = tuple(map(max, zip(*DEPTHS.values(), strict=True)))
+"""The most blocks that any depth has in its stages."""
+
+POINTWISE_HEAD_TORCH = Transform(
+    "1x1 convolution O I 1 1 -> linear [in, out]", 4, lambda a: a.reshape(a.shape[:2]).T, lambda a: a.T[:, :, None, None]
+)
+
+_SAID = (
+    "BiT's inputs (mean = std = 0.5) at the 224 of 256 pixels that its first training saw are assumed (its fine-tuned files were measured"
+    " at 448 to 480), and for 1000 classes the order of ImageNet's labels"
+)
+
+
+def _timm_rules() -> Rules:
+    rules = conv(r"stem\.conv", "backbone/stem/conv") | layer_norm("norm", "backbone/norm/norm")
+    for stage in range(4):
+        name, path = rf"stages\.{stage}\.blocks\.(\d+)", rf"backbone/stage{stage + 1}/block\1"
+        rules |= layer_norm(rf"{name}\.norm([123])", rf"{path}/norm\2") | conv(rf"{name}\.conv([123])", rf"{path}/conv\2")
+        rules |= conv(rf"{name}\.downsample\.conv", f"{path}/shortcut_conv")
+    return rules | {
+        r"head\.fc\.weight": ("params/head/kernel", POINTWISE_HEAD_TORCH),
+        r"head\.fc\.bias": ("params/head/bias", IDENTITY),
+    }
+
+
+def _npz_rules() -> Rules:
+    rules = _npz_conv("resnet/root_block", "backbone/stem/conv") | _npz_norm("resnet", "backbone/norm/norm")
+    for stage, count in enumerate(MOST, 1):
+        for i in range(count):
+            unit, path = f"resnet/block{stage}/unit{i + 1:02}", f"backbone/stage{stage}/block{i}"
+            for n, part in enumerate("abc", 1):
+                rules |= _npz_conv(f"{unit}/{part}", f"{path}/conv{n}") | _npz_norm(f"{unit}/{part}", f"{path}/norm{n}")
+            rules |= _npz_conv(f"{unit}/a/proj", f"{path}/shortcut_conv")
+    return rules | {
+        "resnet/head/conv2d/kernel": ("params/head/kernel", POINTWISE_HEAD),
+        "resnet/head/conv2d/bias": ("params/head/bias", IDENTITY),
+    }
+
+
+def _npz_conv(name: str, path: str) -> Rules:
+    return {f"{name}/standardized_conv2d/kernel": (f"params/{path}/kernel", IDENTITY)}
+
+
+def _npz_norm(name: str, path: str) -> Rules:
+    leaves = {"gamma": "scale", "beta": "bias"}
+    return {f"{name}/group_norm/{theirs}": (f"params/{path}/{ours}", IDENTITY) for theirs, ours in leaves.items()}
+
+
+def _infer(shapes: Shapes, stem: str, axes: tuple[int, int], block: str, head: tuple[str, int], **more: Any) -> dict[str, Any]:
+    """`axes` are those of the stem's outputs and inputs, `block` is the regex of names in a block, stage and number its groups."""
+    kernel = shapes.get(stem, ())
+    if len(kernel) != 4:
+        raise ValueError(f"{stem} is {kernel}, not the 7x7 convolution of a stem")
+    found = {(int(m[1]), int(m[2])) for name in shapes if (m := re.match(block, name))}
+    counts = tuple(sum(s == stage for s, _ in found) for stage in sorted({s for s, _ in found}))
+    width, channels = (kernel[axis] for axis in axes)
+    return {
+        "model": _model(counts, width, **more),
+        "num_classes": (shapes.get(head[0]) or (0,))[head[1]],
+        "in_channels": channels,
+    }
+
+
+def _model(counts: tuple[int, ...], width: int, **more: Any) -> str:
+    depth = {blocks: depth for depth, blocks in DEPTHS.items()}.get(counts, 50)
+    published = [factor for of, factor in BIT if of == depth]
+    factor = width // 64 if width // 64 in published else published[0]
+    return expression.of(f"bit_r{depth}x{factor}", blocks=counts, width=width, **more)
+
+
+def _infer_timm(shapes: Shapes) -> dict[str, Any]:
+    block = r"stages\.(\d+)\.blocks\.(\d+)\."
+    return _infer(shapes, "stem.conv.weight", (0, 1), block, ("head.fc.weight", 0), standard=1e-8)
+
+
+def _infer_npz(shapes: Shapes) -> dict[str, Any]:
+    block = r"resnet/block(\d+)/unit(\d+)/"
+    return _infer(shapes, "resnet/root_block/standardized_conv2d/kernel", (3, 2), block, ("resnet/head/conv2d/kernel", -1))
+
+
+def _config(fields: dict[str, Any], names: str) -> PretrainedConfig:
+    return imagenet_config(fields, "unit", source=f"{names}; {_SAID}")
+
+
+@keymaps.register
+def bit() -> Keymap:
+    """Kolesnikov et al. 2020 in its own npz files (github.com/google-research/big_transfer)."""
+    return Keymap("bit", _npz_rules(), _infer_npz, lambda fields: _config(fields, "names of google-research/big_transfer"))
+
+
+@keymaps.register
+def bit_timm() -> Keymap:
+    """The same in timm (``resnetv2_50x1_bit``, ...), which standardises kernels with an epsilon of 1e-8 in place of 1e-10."""
+    said = "names of timm's resnetv2_*_bit; their GroupNorm and standardised kernels"
+    return Keymap("bit_timm", _timm_rules(), _infer_timm, lambda fields: _config(fields, said))
