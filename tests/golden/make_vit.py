@@ -20,8 +20,6 @@ from timm.layers import resample_abs_pos_embed  # isort: skip
 
 HERE = Path(__file__).parent
 MODELS = {
-    "tiny": ("vit_tiny_patch16_224", {"img_size": 64}),
-    "base": ("vit_base_patch16_224", {"img_size": 64}),
     "patch32": ("vit_small_patch32_224", {"img_size": 64, "depth": 2}),
     "mean": ("vit_tiny_patch16_224", {"img_size": 64, "depth": 2, "global_pool": "avg"}),
 }

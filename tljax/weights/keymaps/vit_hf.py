@@ -2,60 +2,66 @@
 
 from typing import Any
 
+from tljax.models.vit import SIZES
+from tljax.weights import published
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.keymap import CONV, IDENTITY, Keymap, Shapes, keymaps
-from tljax.weights.keymaps.vit import Rules, assumed, blocks, fields, linear, norm
+from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
+from tljax.weights.keymaps.vit import assumed
+from tljax.weights.rules import Rules, conv, layer_norm, linear, numbered
+from tljax.weights.vit_rules import HEADS, attention, facts, fields, settled
 
 
 def _block(name: str, path: str) -> Rules:
     return {
-        **norm(f"{name}layernorm_before", f"{path}norm1"),
-        **linear(rf"{name}attention\.attention\.query", f"{path}attention/query"),
-        **linear(rf"{name}attention\.attention\.key", f"{path}attention/key"),
-        **linear(rf"{name}attention\.attention\.value", f"{path}attention/value"),
+        **layer_norm(f"{name}layernorm_before", f"{path}norm1"),
+        **attention(rf"{name}attention\.attention", f"{path}attention", query="query", key="key", value="value"),
         **linear(rf"{name}attention\.output\.dense", f"{path}attention/out"),
-        **norm(f"{name}layernorm_after", f"{path}norm2"),
+        **layer_norm(f"{name}layernorm_after", f"{path}norm2"),
         **linear(rf"{name}intermediate\.dense", f"{path}mlp/fc1"),
         **linear(rf"{name}output\.dense", f"{path}mlp/fc2"),
     }
 
 
-def _backbone(prefix: str) -> Rules:
+def backbone(prefix: str) -> Rules:
+    """The rules of everything but the head, whose names begin with the regex `prefix`."""
     return {
         rf"{prefix}embeddings\.cls_token": ("params/backbone/embed/cls", IDENTITY),
         rf"{prefix}embeddings\.position_embeddings": ("params/backbone/embed/position", IDENTITY),
-        rf"{prefix}embeddings\.patch_embeddings\.projection\.weight": ("params/backbone/embed/proj/kernel", CONV),
-        rf"{prefix}embeddings\.patch_embeddings\.projection\.bias": ("params/backbone/embed/proj/bias", IDENTITY),
-        **blocks(rf"{prefix}encoder\.layer", _block),
-        **norm(f"{prefix}layernorm", "params/backbone/norm"),
+        **conv(rf"{prefix}embeddings\.patch_embeddings\.projection", "backbone/embed/proj", bias=True),
+        **numbered(rf"{prefix}encoder\.layer", _block),
+        **layer_norm(f"{prefix}layernorm", "backbone/norm"),
     }
 
 
-_RULES = {**_backbone(r"vit\."), **_backbone(""), **linear("classifier", "params/head")}
+def found(shapes: Shapes, prefix: str, learned: int) -> dict[str, Any]:
+    """`facts`, heads and the epsilon of a file whose names begin with `prefix`."""
+    proj, position = (f"{prefix}embeddings.{name}" for name in ("patch_embeddings.projection.weight", "position_embeddings"))
+    told = facts(shapes, proj, position, learned, rf"{prefix}encoder\.layer\.(\d+)\.", f"{prefix}encoder.layer.0.intermediate.dense.weight")
+    return told | {"heads": HEADS.get(told["width"], 0), "epsilon": 1e-12}
+
+
+_RULES = {**backbone(r"vit\."), **backbone(""), **linear("classifier", "head")}
 
 
 def _infer(shapes: Shapes) -> dict[str, Any]:
-    top = "vit." if any(name.startswith("vit.") for name in shapes) else ""
-    return fields(
-        shapes,
-        f"{top}embeddings.patch_embeddings.projection.weight",
-        f"{top}embeddings.position_embeddings",
-        r"(?:vit\.)?encoder\.layer\.(\d+)\.",
-        f"{top}encoder.layer.0.intermediate.dense.weight",
-        "classifier.weight",
-        epsilon=1e-12,
-    )
+    prefix = "vit." if any(name.startswith("vit.") for name in shapes) else ""
+    return fields(shapes, tuple(SIZES), found(shapes, prefix, 1), "classifier.weight")
 
 
 def _config(fields: dict[str, Any]) -> PretrainedConfig:
     return assumed(
         fields,
         source="names of Hugging Face's ViT; 64 channels a head, a LayerNorm eps of 1e-12, inputs with mean = std = 0.5, a bilinear resize"
-        " and, for 1000 classes, the order of ImageNet's labels are assumed",
+        " and, for 1000 classes, the order of ImageNet's labels are assumed where no config.json says otherwise",
     )
+
+
+def _publish(config: PretrainedConfig, shapes: Shapes) -> published.Files:
+    return published.classifier(config, "ViT", {"model_type": "vit"} | published.vision_transformer(config))
 
 
 @keymaps.register
 def vit_hf() -> Keymap:
     """Dosovitskiy et al. 2021; the pooler, which no classifier reads, is left out."""
-    return Keymap("vit_hf", _RULES, _infer, _config, ignored=(r"(?:vit\.)?pooler\.dense\.(?:weight|bias)",))
+    ignored = (r"(?:vit\.)?pooler\.dense\.(?:weight|bias)",)
+    return Keymap("vit_hf", _RULES, _infer, _config, ignored, settle=settled, publish=_publish)

@@ -1,0 +1,115 @@
+"""The pre-norm Transformer block (Vaswani et al. 2017) that Vision Transformers and their text towers are made of."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from tljax.models.transfer import Batch
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "gelu": functools.partial(jax.nn.gelu, approximate=False),
+    "gelu_tanh": functools.partial(jax.nn.gelu, approximate=True),
+    "quick_gelu": lambda x: x * jax.nn.sigmoid(1.702 * x),
+}
+"""GELU (Hendrycks and Gimpel 2016): exact, and the two approximations of the paper's section 2."""
+
+
+class Attention(nn.Module):
+    """Multi-head attention (Vaswani et al. 2017, section 3.2), `[B, T, D]` -> `[B, T, D]`; its softmax always in float32.
+
+    `context [B, S, D]` is what is attended to (default: `x` itself). With `causal`, token t sees the tokens up to t alone.
+    """
+
+    heads: int
+    causal: bool = False
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, context: jax.Array | None = None) -> jax.Array:
+        dense = functools.partial(nn.Dense, x.shape[-1], dtype=self.dtype, kernel_init=nn.initializers.xavier_uniform())
+        context = x if context is None else context
+        q, k, v = (
+            dense(name=name)(of).reshape(*of.shape[:2], self.heads, -1) for name, of in (("query", x), ("key", context), ("value", context))
+        )
+        return dense(name="out")(jax.nn.dot_product_attention(q, k, v, is_causal=self.causal).reshape(x.shape))
+
+
+class Mlp(nn.Module):
+    """``fc2(activation(fc1(x)))`` with `hidden` units inside; dropout after each layer."""
+
+    hidden: int
+    activation: str = "gelu"
+    dropout: float = 0.0
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        dense = functools.partial(
+            nn.Dense, dtype=self.dtype, kernel_init=nn.initializers.xavier_uniform(), bias_init=nn.initializers.normal(1e-6)
+        )
+        drop = nn.Dropout(self.dropout, deterministic=not train)
+        inner = drop(ACTIVATIONS[self.activation](dense(self.hidden, name="fc1")(x)))
+        return drop(dense(x.shape[-1], name="fc2")(inner))
+
+
+class Block(nn.Module):
+    """``x += scale1 * attention(norm1(x))``, ``x += scale2 * mlp(norm2(x))``, `x [B, T, D]`.
+
+    Attributes:
+      heads: of the attention.
+      hidden: width inside the MLP.
+      activation: one of `ACTIVATIONS`.
+      causal: see `Attention`.
+      layer_scale: first value of the learned `scale1`, `scale2` `[D]` (Touvron et al. 2021b, section 2.1); 0: there are none.
+      dropout: rate after attention, and twice in the MLP.
+      drop_path: the probability that an example skips a branch in training (Huang et al. 2016); the kept branches are scaled.
+      epsilon: of both LayerNorms.
+      dtype: of the computation.
+    """
+
+    heads: int
+    hidden: int
+    activation: str = "gelu"
+    causal: bool = False
+    layer_scale: float = 0.0
+    dropout: float = 0.0
+    drop_path: float = 0.0
+    epsilon: float = 1e-6
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+        x = batch["x"]
+        drop = nn.Dropout(self.dropout, deterministic=not train)
+        skip = nn.Dropout(self.drop_path, broadcast_dims=(1, 2), deterministic=not train)
+        y = drop(Attention(self.heads, self.causal, self.dtype, name="attention")(norm(self.epsilon, self.dtype, name="norm1")(x)))
+        x = x + skip(self._scaled("scale1", y))
+        y = Mlp(self.hidden, self.activation, self.dropout, self.dtype, name="mlp")(norm(self.epsilon, self.dtype, name="norm2")(x), train)
+        return batch | {"x": x + skip(self._scaled("scale2", y))}
+
+    def _scaled(self, name: str, y: jax.Array) -> jax.Array:
+        if not self.layer_scale:
+            return y
+        return y * self.param(name, nn.initializers.constant(self.layer_scale), (y.shape[-1],)).astype(y.dtype)
+
+
+def norm(epsilon: float, dtype: Any, name: str | None = None) -> nn.LayerNorm:
+    """LayerNorm (Ba et al. 2016) of the last axis."""
+    # The fast variance E[x^2] - E[x]^2 cancels on the large means that trained residual streams have.
+    return nn.LayerNorm(epsilon, dtype, use_fast_variance=False, name=name)
+
+
+def check(width: int, depth: int, heads: int, activation: str, **rates: float) -> None:
+    """Raises ValueError: a number of blocks outside 1 to 100, a width that the heads do not divide, an unknown activation, a bad rate."""
+    if not 1 <= depth <= 100 or heads < 1 or width < 1 or width % heads or activation not in ACTIVATIONS:
+        raise ValueError(
+            f"depth={depth}, width={width}, heads={heads}, activation={activation!r}: wanted are 1 to 100 blocks, a width that is a"
+            f" multiple of the heads, and an activation of {', '.join(ACTIVATIONS)}"
+        )
+    for name, rate in rates.items():
+        if not 0 <= rate < 1:
+            raise ValueError(f"{name}={rate} is a rate in [0, 1)")
