@@ -130,7 +130,7 @@ class Config:
       head: call expression of the head.
       head_init: first values of a new head: ``zeros``, ``normal(0.01)``, ``imprint``, ``ridge``; empty: the head's own.
       new_head: ``auto``: new unless the pretrained labels are this task's; ``always``; ``never``.
-      input_size: height, width; empty: the pretrained one, else that of the first example.
+      input_size: height, width; of texts how many tokens, such as (32,); empty: the pretrained one, else that of the first example.
       normalise: inputs of a model without pretrained weights: ``data``: by mean and deviation of the training examples; ``none``: not.
       in_channels: channels; 0: the pretrained number, else that of the first example.
       strategy: call expression of `tljax.strategies`.

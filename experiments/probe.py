@@ -66,6 +66,8 @@ def run(
         raise ValueError(f"{folder} holds a run of another program (config.json); take another workdir")
     opened = weights.open(path)
     wanted = features.stages_of(opened.model, stages)
+    if pixels and len(opened.config.input_size) == 1:
+        raise ValueError(f"--pixels={pixels}: {path} is a model of texts, which have none")
     said = {"train": train, "test": test}
     sources = {name: data.create(expression) for name, expression in said.items()}
     labels = _labels(sources, said)

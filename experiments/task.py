@@ -179,6 +179,8 @@ def _model(config: Config, described: weights.PretrainedConfig) -> models.Transf
 def _described(config: Config, source: data.Source) -> weights.PretrainedConfig:
     """The config of a model without pretrained weights: size and channels of the first example, statistics of up to `MEASURED`."""
     first = np.asarray(source[0]["x"])
+    if first.dtype.kind == "U":
+        raise ValueError(f"{config.data.source} gives texts: config.weights says how they become tokens (the strategy scratch draws anew)")
     size = tuple(config.input_size) or (first.shape[:2] if first.ndim == 3 else ())
     channels = config.in_channels or first.shape[-1]
     bare = weights.PretrainedConfig(

@@ -95,7 +95,7 @@ def test_vectors_are_flattened():
         (image(8, 8, 1), {"input_size": (), "in_channels": 48}, r"x \[8, 8, 1\] holds 64 values and the model takes vectors of 48"),
         (image(8, 8, 3), {"interpolation": "cubic"}, "'cubic' is unknown; there are nearest, bilinear"),
         (image(8, 8, 3), {"crop_fraction": 1.2}, "crop_fraction 1.2"),
-        (image(8, 8, 3), {"input_size": (8,)}, r"input_size \(8,\)"),
+        (image(8, 8, 3), {"input_size": (8, 8, 3)}, r"input_size \(8, 8, 3\)"),
     ],
 )
 def test_what_the_host_refuses(x, changes, says):

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
+from tljax.data import tokenizer
+
 Example = dict[str, Any]
 _FILTERS = {name.lower(): getattr(Image.Resampling, name) for name in ("NEAREST", "BILINEAR", "BICUBIC", "LANCZOS", "BOX", "HAMMING")}
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -18,11 +20,11 @@ class Config(Protocol):
 
     @property
     def input_size(self) -> tuple[int, ...]:
-        """(H, W) of an image, or () for vectors."""
+        """(H, W) of an image, (T,) of a text, or () for vectors."""
 
     @property
     def in_channels(self) -> int:
-        """Channels of an image, or the length of a vector."""
+        """Channels of an image, tokens in the vocabulary of a text, or the length of a vector."""
 
     @property
     def mean(self) -> tuple[float, ...]:
@@ -44,18 +46,25 @@ class Config(Protocol):
     def interpolation(self) -> str:
         """The name of a Pillow filter."""
 
+    @property
+    def tokenizer(self) -> str:
+        """The path of a text model's tokenizer; read for texts alone."""
+
 
 def on_host(config: Config) -> Callable[[Example], Example]:
     """The half that runs in the loader, example by example: resize, centre crop, channels. uint8 stays uint8, float32 stays float32.
 
     An image that already has `input_size` is not touched. Any other is resized so that its shorter side is input_size / crop_fraction (for
     a size that is not square: so that it covers both sides), with antialiasing, and cropped in its centre. Then 1 channel is repeated to
-    3, or 3 are summed to 1 by luma, where the model's `in_channels` wants it. With ``input_size == ()`` x is flattened to [D].
+    3, or 3 are summed to 1 by luma, where the model's `in_channels` wants it. With ``input_size == ()`` x is flattened to [D]; with
+    ``(T,)`` x is a text and becomes the ids of T tokens, as in `tokenizer.on_host`.
 
     Raises:
       ValueError: an unknown interpolation, a crop_fraction outside (0, 1]; on use, x of another rank or dtype, floats outside [0, 1],
         channels that no rule converts (both counts are named).
     """
+    if len(config.input_size) == 1:
+        return tokenizer.on_host(config.tokenizer, config.input_size[0], config.in_channels)
     if config.interpolation not in _FILTERS:
         raise ValueError(f"interpolation {config.interpolation!r} is unknown; there are {', '.join(_FILTERS)}")
     if not 0 < config.crop_fraction <= 1 or len(config.input_size) not in (0, 2):
@@ -119,12 +128,14 @@ def on_device(config: Config) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
 
     uint8 is divided by 255, floats are taken to lie in [0, 1] already. ``channel_order="BGR"`` reverses RGB first; mean and std stand in
     the model's order, and () is 0 or 1. Batches of several streams (``{"source": {"x": ...}, "target": {"x": ...}}``) are handled stream
-    by stream.
+    by stream. Ids of tokens are left alone.
 
     Raises:
       ValueError: mean or std for other channels, std not above 0, an unknown channel order, BGR for anything but images of 3 channels;
         when traced, x of another dtype or shape than [B, *input_size, in_channels], or no x at all.
     """
+    if len(config.input_size) == 1:
+        return dict
     shape = (*config.input_size, config.in_channels)
     mean, std = np.asarray(config.mean or 0, np.float32), np.asarray(config.std or 1, np.float32)
     if config.channel_order not in ("RGB", "BGR", "L"):

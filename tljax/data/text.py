@@ -1,0 +1,146 @@
+"""The source ``text``: texts, or pairs of texts, from a table."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tljax.data.labels import encode
+from tljax.data.source import Source, sources
+
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+Row = dict[str | int, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Texts in memory; build it with `text`.
+
+    ``source[i]`` is ``{"x": str, "label": ...}``, with ``"pair": str`` where there are pairs.
+    """
+
+    texts: tuple[str, ...]
+    pairs: tuple[str, ...]
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    path: str
+    lines: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        pair = {"pair": self.pairs[index]} if self.pairs else {}
+        return {"x": self.texts[index], **pair, "label": self.labels[index]}
+
+    def name(self, index: int) -> str:
+        """The file and the line of an example."""
+        return f"{self.path}, line {self.lines[index]}"
+
+
+@sources.register
+def text(
+    path: str, text: str | int = "text", label: str | int = "label", pair: str | int = "", classes: Sequence[str] | None = None
+) -> Source:
+    """Texts with labels from a ``.csv``, ``.tsv`` or ``.jsonl`` file; or from a ``.txt`` file, one text a line, without labels.
+
+    Labels that are whole numbers are class ids, other numbers regression targets; anything else, and all of them where `classes` names
+    them, are class names.
+
+    Args:
+      path: UTF-8. A ``.csv`` may quote its cells; a ``.tsv`` has no quotes. A ``.jsonl`` holds one object a line.
+      text: the column of the text: a name in the header (in ``.jsonl`` a key), or its number from 0 in a table without header.
+      label: the column of the label, likewise; ``""``: every label is -1 and there are no classes.
+      pair: the column of a second text, likewise; ``""``: there is none.
+      classes: class names in the order of their ids.
+
+    Raises:
+      FileNotFoundError: no such file. ValueError: another suffix, a missing column, a line that lacks a cell or is none, no text at all,
+        labels outside the classes; names the file, and the line and column where there are such.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    plain = file.suffix.lower() == ".txt"
+    columns = {"text": 0} if plain else {name: c for name, c in (("text", text), ("label", label), ("pair", pair)) if c != ""}
+    found = [(line, {name: row[column] for name, column in columns.items()}) for line, row in _rows(file, tuple(columns.values()))]
+    if not found:
+        raise ValueError(f"{path}: holds no text")
+    if "label" in columns:
+        labels, names = encode(_values([row["label"] for _, row in found], classes), classes, str(path))
+    else:
+        labels, names = np.full(len(found), -1, np.int32), ()
+    texts, pairs = (tuple(str(row[name]) for _, row in found) if name in columns else () for name in ("text", "pair"))
+    return Texts(texts, pairs, labels, names, str(path), tuple(line for line, _ in found))
+
+
+def _rows(file: Path, columns: Sequence[str | int]) -> Iterator[tuple[int, Row]]:
+    try:
+        content = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise ValueError(f"{file}: is no UTF-8 text: {e}") from None
+    kind = file.suffix.lower()
+    if kind == ".txt":
+        return ((number, {0: line}) for number, line in enumerate(content.split("\n"), 1) if line.strip())
+    if kind == ".jsonl":
+        return _objects(file, content, columns)
+    if kind not in SEPARATORS:
+        raise ValueError(f"{file}: a table of texts ends in {', '.join([*SEPARATORS, '.jsonl'])}, texts alone in .txt")
+    return _cells(file, content, columns, SEPARATORS[kind])
+
+
+def _objects(file: Path, content: str, columns: Sequence[str | int]) -> Iterator[tuple[int, Row]]:
+    for number, line in enumerate(content.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as e:
+            raise ValueError(f"{file}: line {number} is no JSON: {e}") from None
+        if missing := [column for column in columns if not isinstance(row, dict) or column not in row]:
+            held = ", ".join(row) if isinstance(row, dict) else type(row).__name__
+            raise ValueError(f"{file}: line {number} has no {missing[0]!r}; it holds {held}")
+        if bad := [column for column in columns if not isinstance(row[column], str | int | float)]:
+            raise ValueError(f"{file}: line {number}: {bad[0]!r} is {json.dumps(row[bad[0]])[:60]}, neither text nor number")
+        yield number, row
+
+
+def _cells(file: Path, content: str, columns: Sequence[str | int], separator: str) -> Iterator[tuple[int, Row]]:
+    quoting: Any = csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_NONE
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, quoting=quoting, strict=True)
+    header: list[str] | None = None if any(isinstance(column, str) for column in columns) else []
+    limit = csv.field_size_limit(max(len(content), 1))  # a text may be longer than the module's default allows
+    try:
+        for cells in reader:
+            if header is None:
+                header = [cell.strip() for cell in cells]
+                if missing := [column for column in columns if isinstance(column, str) and column not in header]:
+                    hint = f"line 1 names {', '.join(header)} (a table without header: give numbers, text=0)"
+                    raise ValueError(f"{file}: no column is called {missing[0]!r}; {hint}")
+            elif cells:
+                places = {column: header.index(column) if isinstance(column, str) else column for column in columns}
+                if short := [column for column, place in places.items() if not 0 <= place < len(cells)]:
+                    raise ValueError(f"{file}: line {reader.line_num} has {len(cells)} cells, so no column {short[0]!r}")
+                yield reader.line_num, {column: cells[place] for column, place in places.items()}
+    except csv.Error as e:
+        raise ValueError(f"{file}: line {reader.line_num}: {e}") from None
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _values(labels: Sequence[Any], classes: Sequence[str] | None) -> np.ndarray:
+    """Ids, targets or names, whichever all labels are."""
+    texts = [str(label).strip() for label in labels]
+    if classes is not None and set(texts) <= set(classes):
+        return np.array(texts)
+    for kind in (np.int64, np.float64):
+        try:
+            return np.array([kind(t) for t in texts])
+        except (ValueError, OverflowError):
+            continue
+    return np.array(texts)
