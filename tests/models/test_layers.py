@@ -59,3 +59,13 @@ def test_pointwise_is_the_one_by_one_convolution():
     variables = layer.init(jax.random.key(0), x)
     want = jax.lax.conv_general_dilated(x, variables["params"]["kernel"], (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
     np.testing.assert_allclose(layer.apply(variables, x), want, atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "stride", "rows"), [(3, 1, 7), (3, 2, 7), (3, 2, 8), (5, 2, 8), (5, 3, 10)])
+def test_margins_by_name_give_the_sizes_of_the_name(size, stride, rows):
+    x, kernel = jnp.zeros((1, rows, rows + 1, 1)), jnp.zeros((size, size, 1, 1))
+    same, valid = (layers.margins(name, x, kernel, stride) for name in ("SAME", "VALID"))
+    assert layers.conv(x, kernel, stride, same).shape[1:3] == (-(-rows // stride), -(-(rows + 1) // stride))
+    assert valid == ((0, 0), (0, 0))
+    assert all(0 <= after - before <= 1 for before, after in same), "an odd pixel comes after"
+    assert layers.margins([[1, 2], [3, 4]], x, kernel, stride) == ((1, 2), (3, 4))

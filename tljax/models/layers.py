@@ -9,6 +9,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+Margins = tuple[tuple[int, int], tuple[int, int]]
+"""``((top, bottom), (left, right))`` in pixels."""
+
+Padding = Margins | str
+
 
 def batch_norm(
     bn_train: bool, dtype: Any, name: str, epsilon: float = 1e-5, momentum: float = 0.9, scale_init: Any = nn.initializers.ones
@@ -28,15 +33,20 @@ def image_conv(width: int, stride: int, padding: Any, dtype: Any, name: str) -> 
 
 
 def _image_conv(x: jax.Array, kernel: jax.Array, strides: Sequence[int], padding: Any, **_: Any) -> jax.Array:
-    pads = tuple(
-        map(tuple, jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding) if isinstance(padding, str) else padding)
-    )
+    stride, pads = strides[0], margins(padding, x, kernel, strides[0])
     return jax.lax.platform_dependent(
         x,
         kernel,
-        cpu=lambda x, kernel: shifted_conv(x, kernel, strides[0], pads),
-        default=lambda x, kernel: conv(x, kernel, strides[0], pads),
+        cpu=lambda x, kernel: shifted_conv(x, kernel, stride, pads),
+        default=lambda x, kernel: conv(x, kernel, stride, pads),
     )
+
+
+def margins(padding: Padding, x: jax.Array, kernel: jax.Array, stride: int) -> Margins:
+    """What an image `x [B, H, W, C]` is padded by before and after, down and across; a name (``"SAME"``, ``"VALID"``) as XLA has it."""
+    pads = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], (stride, stride), padding) if isinstance(padding, str) else padding
+    (top, bottom), (left, right) = pads
+    return (top, bottom), (left, right)
 
 
 def conv(x: jax.Array, kernel: jax.Array, stride: int, padding: Sequence[tuple[int, int]], groups: int = 1) -> jax.Array:
@@ -73,11 +83,8 @@ def _matmul(x: jax.Array, kernel: jax.Array, *_: Any, precision: Any = None, **_
     return jnp.matmul(x, kernel[0, 0], precision=precision)
 
 
-Padding = tuple[tuple[int, int], tuple[int, int]] | str
-
-
 class DepthwiseConv(nn.Module):
-    """One filter per channel: ``y[b, i, j, c] = sum_uv kernel[u, v, 0, c] x[b, stride i + u - top, stride j + v - left, c]``, no bias.
+    """One filter per channel: ``y[b, i, j, c] = sum_uv kernel[u, v, 0, c] x[b, stride i + u - top, stride j + v - left, c] (+ bias[c])``.
 
     `x [B, H, W, C]`, kernel `[size, size, 1, C]` as in `nn.Conv` with ``feature_group_count=C``. On CPUs, where XLA runs that convolution
     an order of magnitude slower, it is computed as size^2 shifted multiply-adds; the platform is chosen when the program is lowered.
@@ -87,23 +94,20 @@ class DepthwiseConv(nn.Module):
     stride: int = 1
     padding: Padding = "SAME"
     dtype: Any = jnp.float32
+    use_bias: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         kernel = self.param("kernel", nn.initializers.he_normal(), (self.size, self.size, 1, x.shape[-1]))
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
-        strides = (self.stride, self.stride)
-        padding = (
-            jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, self.padding)
-            if isinstance(self.padding, str)
-            else self.padding
-        )
-        return jax.lax.platform_dependent(
+        pads = margins(self.padding, x, kernel, self.stride)
+        y = jax.lax.platform_dependent(
             x,
             kernel,
-            cpu=lambda x, kernel: shifted_depthwise(x, kernel, self.stride, tuple(padding)),
-            default=lambda x, kernel: conv(x, kernel, self.stride, tuple(padding), groups=x.shape[-1]),
+            cpu=lambda x, kernel: shifted_depthwise(x, kernel, self.stride, pads),
+            default=lambda x, kernel: conv(x, kernel, self.stride, pads, groups=x.shape[-1]),
         )
+        return y + self.param("bias", nn.initializers.zeros, (x.shape[-1],)).astype(y.dtype) if self.use_bias else y
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
