@@ -74,7 +74,7 @@ def _strict(folder: str, case: Case) -> Any:
 
 
 def _from_pretrained(folder: str, config: weights.PretrainedConfig, name: str) -> Any:
-    """The class of transformers that config.json names, read from the folder: no weight is new and none left; it knows the classes' names."""
+    """The class of transformers that config.json names, from the folder: no weight is new and none left; it knows the classes' names."""
     import transformers
 
     transformers.utils.logging.disable_progress_bar()

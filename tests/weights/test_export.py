@@ -102,6 +102,15 @@ def test_a_folder_for_others_opens_with_labels_and_without_our_json_too(vit, tmp
         assert np.array_equal(leaf, trees.flatten(variables)[path]), path
 
 
+def test_one_folder_can_hold_either_form_after_the_other(vit, tmp_path):
+    config, variables = vit
+    for _ in range(2):
+        weights.save_foreign(tmp_path, variables, config, "vit_hf")
+        assert weights.open(tmp_path).report.family == "vit_hf"
+        weights.save(tmp_path, variables, config)
+        assert weights.open(tmp_path).report.family == "own"
+
+
 def test_families_says_who_can_hold_a_model_and_why_others_cannot(vit):
     found = weights.families(vit[0])
     assert [family for family, why in found.items() if not why] == ["vit_hf"] and "own" not in found

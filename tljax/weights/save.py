@@ -40,7 +40,9 @@ def save(folder: StrPath, variables: Mapping[str, Any], config: PretrainedConfig
       ValueError: no leaves, or a leaf that holds NaN or infinity (such a file would not load).
       OSError: the folder cannot be written (no space left, no permission); no half-written file is left.
     """
-    return _save(Path(folder), trees.flatten(variables), config, "tljax", "config.json", {})
+    written = _save(Path(folder), trees.flatten(variables), config, "tljax", "config.json", {})
+    (Path(folder) / f"{WEIGHTS}.json").unlink(missing_ok=True)  # of weights in others' names that stood here: it would be read first
+    return written
 
 
 def save_foreign(folder: StrPath, variables: Mapping[str, Any], config: PretrainedConfig, family: str) -> PretrainedConfig:

@@ -14,11 +14,15 @@ LAST = {"large": (0, 2, 5, 11, 14), "small": (0, 2, 7, 10)}
 
 def keras(kind: str, width: float, size: int, classes: int) -> Any:
     """Keras's model for inputs in [-1, 1], without dropout and without the last softmax; no class: without its top."""
-    from keras import applications
+    from keras import applications, layers
 
     build = {"large": applications.MobileNetV3Large, "small": applications.MobileNetV3Small}[kind]
     top = {"classes": classes, "classifier_activation": None, "dropout_rate": 0.0} if classes else {"include_top": False, "pooling": "avg"}
-    return build((size, size, 3), width, weights=None, include_preprocessing=False, **top)
+    net = build((size, size, 3), width, weights=None, include_preprocessing=False, **top)
+    for layer in net.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = 0.9  # of 0.999, a thousandth of the batch's statistics, rounding would hide them
+    return net
 
 
 def hard_swish(x: np.ndarray) -> np.ndarray:

@@ -27,6 +27,19 @@ _ROWS: tuple[tuple[str, str, str, str], ...] = (
         for width, digits in (("", "1_0"), ("(width=0.75)", "7_5"), ("(width=0.5)", "5_0"), ("(width=0.25)", "2_5"))
     ),
     *(
+        (f"mobilenet_v2{width}", f"MobileNetV2 {alpha}", f"{_BASE}mobilenet_v2/mobilenet_v2{_KERNELS[:-3]}_{alpha}_224.h5", "Apache-2.0")
+        for width, alpha in (("", "1.0"), ("(width=1.4)", "1.4"), ("(width=0.5)", "0.5"))
+    ),
+    *(
+        (
+            f"mobilenet_v3_{size}",
+            f"MobileNetV3{size.title()}",
+            f"{_BASE}mobilenet_v3/weights_mobilenet_v3_{size}_224_1.0_float.h5",
+            "Apache-2.0",
+        )
+        for size in ("small", "large")
+    ),
+    *(
         (f"efficientnet_b{i}", f"EfficientNetB{i}", f"https://storage.googleapis.com/keras-applications/efficientnetb{i}.h5", "Apache-2.0")
         for i in range(8)
     ),

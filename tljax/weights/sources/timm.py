@@ -27,6 +27,7 @@ _ROWS: tuple[tuple[str, str, str, str], ...] = (
     ("efficientnet_b2", "efficientnet_b2.ra_in1k", _APACHE, IN1K),
     ("efficientnet_b3", "efficientnet_b3.ra2_in1k", _APACHE, IN1K),
     ("efficientnet_b4", "efficientnet_b4.ra2_in1k", _APACHE, IN1K),
+    *((f"efficientnet_b{i}", f"tf_efficientnet_b{i}.ns_jft_in1k", _APACHE, f"JFT-300M, {IN1K}") for i in range(8)),
     *((f"convnext_{size}", f"convnext_{size}.fb_in22k_ft_in1k", _APACHE, BOTH) for size in ("tiny", "small", "base", "large")),
     *(
         (f"bit_r{kind}", f"resnetv2_{kind}_bit.goog_in21k_ft_in1k", _APACHE, BOTH)
