@@ -1,7 +1,7 @@
 """Call expressions say what differs from the defaults."""
 
 from tljax import models
-from tljax.weights import expression
+from tljax.weights.rules import expression
 
 
 def test_only_what_differs_is_said_and_it_builds_the_same():

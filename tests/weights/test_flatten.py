@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tljax.weights import flatten
+from tljax.weights.rules import flatten
 
 R = np.random.default_rng(0)
 MAP = R.normal(size=(3, 5, 5, 2))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tljax import weights
-from tljax.weights import hdf5_file
+from tljax.weights.formats import hdf5_file
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 NUMBERS = {"kernel": "0", "bias": "1", "gamma": "0", "beta": "1", "moving_mean": "2", "moving_variance": "3"}

@@ -8,9 +8,9 @@ import pytest
 
 from tests.weights import foreign
 from tljax.models import efficientnet, mobilenet_v2, mobilenet_v3
-from tljax.weights import inverted_rules
 from tljax.weights.keymap import table, translate
 from tljax.weights.recognise import recognise
+from tljax.weights.rules import inverted as inverted_rules
 
 TF = "padding='asymmetric', epsilon=0.001"
 MANIFESTS = Path(__file__).parent.parent / "golden" / "manifests"

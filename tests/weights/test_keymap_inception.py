@@ -8,9 +8,10 @@ import pytest
 
 from tests.weights import foreign
 from tljax import models, weights
-from tljax.weights import imagenet, keras_rules
+from tljax.weights import imagenet
 from tljax.weights.keymap import table, translate
-from tljax.weights.presets import MEAN, STD
+from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules.presets import MEAN, STD
 
 NARROW = {
     "googlenet": "googlenet(width=0.0625)",

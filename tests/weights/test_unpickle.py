@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.weights.files import Id, Name, dumps, legacy, tensor, zipped
-from tljax.weights import read, unpickle
+from tljax.weights import read
+from tljax.weights.formats import unpickle
 
 RAW = struct.pack("<q4f", 4, 1, 2, 3, 4)
 FORMATS = {
@@ -182,8 +183,8 @@ def test_a_list_of_pairs_given_again_and_again_costs_its_length_once(monkeypatch
     pairs = b"](" + b"".join(b"K" + bytes([i]) + b"K\x01\x86" for i in range(100)) + b"eq\x00"
     calls = b"ccollections\nOrderedDict\nh\x00\x85R0" * 50
     seen = []
-    monkeypatch.setattr("tljax.weights.torch_tensors.plain_key", lambda key: seen.append(key) or key)
-    from tljax.weights.torch_tensors import ADMITTED
+    monkeypatch.setattr("tljax.weights.formats.torch_tensors.plain_key", lambda key: seen.append(key) or key)
+    from tljax.weights.formats.torch_tensors import ADMITTED
 
     unpickle.load(b"\x80\x02" + pairs + calls + b".", 0, ADMITTED, lambda pid: pid)
     assert len(seen) == 100

@@ -9,10 +9,10 @@ import numpy as np
 
 from tljax import models, registry, trees
 from tljax.models.create import backbones, heads
-from tljax.weights import expression
 from tljax.weights import keymaps as _tables  # noqa: F401 - its files register the families
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, file_name, keymaps, table, translate
+from tljax.weights.rules import expression
 
 UNSEEN = re.compile(r".*(drop|init).*|layer_scale|momentum")
 """Arguments of backbones and heads that a filled model's outputs do not depend on in evaluation."""

@@ -75,7 +75,7 @@ class Keymap:
         besides: parameters that nothing of ours reads, other names that the table reads as well.
       publish: on the way out, the config and the shapes of the file's arrays -> the content of the JSON files that the publisher's code
         reads, by their names (``"config.json"``, ...). `settle` reads them back.
-      rename: the file's names -> those of the rules, for names that depend on the file as a whole (`keras_rules.counted`); a name that it
+      rename: the file's names -> those of the rules, for names that depend on the file as a whole (`rules.keras.counted`); a name that it
         leaves out stays.
     """
 

@@ -10,9 +10,10 @@ import jax
 import numpy as np
 
 from tljax import models, registry
-from tljax.weights import config, foreign_config, sentence_transformers, tokenizer_files
+from tljax.weights import config
+from tljax.weights.beside import foreign_config, sentence_transformers, tokenizer_files
+from tljax.weights.beside.foreign_config import Foreign
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.foreign_config import Foreign
 from tljax.weights.keymap import table
 from tljax.weights.load import LoadReport, fill
 from tljax.weights.read import StrPath, locate, read_hashed

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from tljax.weights import hdf5_file, hub, npz_file, safetensors_file, torch_file, zip_file
+from tljax.weights import hub
+from tljax.weights.formats import hdf5_file, npz_file, safetensors_file, torch_file, zip_file
 
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".th", ".tar", ".ckpt", ".npz", ".h5", ".hdf5", ".keras")
 FORMATS = "safetensors (also sharded), PyTorch (zip and legacy), npz, Keras (.h5, .keras)"

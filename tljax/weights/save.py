@@ -13,7 +13,7 @@ import numpy as np
 import safetensors.numpy
 
 from tljax import trees
-from tljax.weights import tokenizer_files
+from tljax.weights.beside import tokenizer_files
 from tljax.weights.config import PretrainedConfig, to_json
 from tljax.weights.export import export
 from tljax.weights.keymap import table

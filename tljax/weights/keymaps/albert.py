@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tljax.weights import encoders, published_encoders
+from tljax.weights.beside import published_encoders
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
-from tljax.weights.rules import Rules, linear
+from tljax.weights.rules import encoders
+from tljax.weights.rules.layers import Rules, linear
 
 NAMES = ("albert_base", "albert_large", "albert_xlarge", "albert_xxlarge", "albert")
 _LAYER = "encoder.albert_layer_groups.0.albert_layers.0."

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tljax.models.alexnet import MAP
-from tljax.weights import expression, flatten
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import Rules, conv, linear
+from tljax.weights.rules import expression, flatten
+from tljax.weights.rules.layers import Rules, conv, linear
+from tljax.weights.rules.presets import imagenet_config
 
 CONVS = {0: "stage1/conv1", 3: "stage2/conv2", 6: "stage3/conv3", 8: "stage3/conv4", 10: "stage3/conv5"}
 """Place in ``features`` -> our path."""

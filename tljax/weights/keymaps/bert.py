@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tljax.weights import encoders, published_encoders
+from tljax.weights.beside import published_encoders
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
-from tljax.weights.rules import linear
+from tljax.weights.rules import encoders
+from tljax.weights.rules.layers import linear
 
 NAMES = ("bert_base", "bert_large", "bert_medium", "bert_small", "bert_mini", "bert_tiny", "minilm_l6", "minilm_l12", "bert")
 

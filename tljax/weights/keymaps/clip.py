@@ -5,8 +5,8 @@ from typing import Any
 from tljax.models.clip import IMAGE, TEXT
 from tljax.weights.config import PretrainedConfig, adapt_channels
 from tljax.weights.keymap import CONV, IDENTITY, Keymap, Shapes, keymaps
-from tljax.weights.rules import Rules, layer_norm, linear, numbered
-from tljax.weights.vit_rules import TOKEN, TOKENS, blocks, facts, fields, packed
+from tljax.weights.rules.layers import Rules, layer_norm, linear, numbered
+from tljax.weights.rules.vit import TOKEN, TOKENS, blocks, facts, fields, packed
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 """Of the pixels that CLIP was trained on, in [0, 1], RGB."""

@@ -6,8 +6,8 @@ from typing import Any
 from tljax.models.clip import TEXT
 from tljax.weights.keymap import CONV, IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.keymaps.clip import image_config, image_fields, text_config, text_facts
-from tljax.weights.rules import Rules, layer_norm, linear, numbered
-from tljax.weights.vit_rules import TOKEN, TOKENS, facts, fields, settled, towers_block
+from tljax.weights.rules.layers import Rules, layer_norm, linear, numbered
+from tljax.weights.rules.vit import TOKEN, TOKENS, facts, fields, settled, towers_block
 
 _IMAGE: Rules = {
     r"vision_model\.embeddings\.class_embedding": ("params/backbone/embed/cls", TOKEN),

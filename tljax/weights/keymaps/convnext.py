@@ -4,11 +4,12 @@ import functools
 from typing import Any
 
 from tljax import registry
-from tljax.weights import expression, published
+from tljax.weights.beside import published
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.convnext_rules import LEAVES, SCALE, Names, infer, rules
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
+from tljax.weights.rules import expression
+from tljax.weights.rules.convnext import LEAVES, SCALE, Names, infer, rules
+from tljax.weights.rules.presets import imagenet_config
 
 
 def _block(*theirs: str) -> dict[str, str]:

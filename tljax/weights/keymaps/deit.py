@@ -4,9 +4,9 @@ from typing import Any
 
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import Rules, conv, layer_norm, linear, numbered
-from tljax.weights.vit_rules import HEADS, facts, fields, settled, timm_block
+from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
+from tljax.weights.rules.presets import imagenet_config
+from tljax.weights.rules.vit import HEADS, facts, fields, settled, timm_block
 
 NAMES = ("deit_tiny", "deit_small", "deit_base")
 

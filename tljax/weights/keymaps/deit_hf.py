@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from tljax.weights import published
+from tljax.weights.beside import published
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.keymaps.deit import NAMES
 from tljax.weights.keymaps.vit_hf import backbone, found
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import Rules, linear
-from tljax.weights.vit_rules import fields, settled
+from tljax.weights.rules.layers import Rules, linear
+from tljax.weights.rules.presets import imagenet_config
+from tljax.weights.rules.vit import fields, settled
 
 _RULES: Rules = {
     **backbone(r"deit\."),

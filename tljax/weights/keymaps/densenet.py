@@ -4,11 +4,11 @@ import re
 from typing import Any
 
 from tljax.models.densenet import DEPTHS
-from tljax.weights import expression
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import TORCH_IGNORED, Rules, batch_norm, conv, linear
+from tljax.weights.rules import expression
+from tljax.weights.rules.layers import TORCH_IGNORED, Rules, batch_norm, conv, linear
+from tljax.weights.rules.presets import imagenet_config
 
 _LAYER, _PATH = r"features\.denseblock(\d)\.denselayer(\d+)\.", r"backbone/stage\1/layer\2/"
 

@@ -4,12 +4,12 @@ import re
 from typing import Any
 
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.keras_rules import batch_norm, conv, dense
 from tljax.weights.keymap import Keymap, Shapes, keymaps
 from tljax.weights.keymaps.densenet import layer_counts, model
 from tljax.weights.keymaps.resnet_keras import classes, stem
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import Rules
+from tljax.weights.rules.keras import batch_norm, conv, dense
+from tljax.weights.rules.layers import Rules
+from tljax.weights.rules.presets import imagenet_config
 
 _HEADS = ("predictions", "fc1000")
 """The classifier: Keras calls it ``predictions``, the package keras-applications called it ``fc1000``."""

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from tljax.weights import expression, published
+from tljax.weights.beside import published
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.keymaps.dinov2 import NAMES, config
-from tljax.weights.rules import Rules, conv, layer_norm, linear, numbered
-from tljax.weights.vit_rules import HEADS, attention, facts, fields, settled
+from tljax.weights.rules import expression
+from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
+from tljax.weights.rules.vit import HEADS, attention, facts, fields, settled
 
 PREFIXES = ("dinov2.", "dinov2_with_registers.", "")
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tljax.weights import encoders, published_encoders
+from tljax.weights.beside import published_encoders
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
-from tljax.weights.rules import Rules, linear, numbered
+from tljax.weights.rules import encoders
+from tljax.weights.rules.layers import Rules, linear, numbered
 
 NAMES = ("distilbert", "bert")
 _IGNORED = (r"(distilbert\.)?embeddings\.position_ids",)

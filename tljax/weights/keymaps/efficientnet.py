@@ -6,12 +6,14 @@ from typing import Any
 
 from tljax import registry
 from tljax.models.efficientnet import STAGES, VARIANTS, plan
-from tljax.weights import expression, inverted_rules, rules
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.inverted_rules import LAYERS, WIDTHS, block, layers
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import TORCH_IGNORED, Rules, linear
+from tljax.weights.rules import expression
+from tljax.weights.rules import inverted as inverted_rules
+from tljax.weights.rules import layers as rules
+from tljax.weights.rules.inverted import LAYERS, WIDTHS, block, layers
+from tljax.weights.rules.layers import TORCH_IGNORED, Rules, linear
+from tljax.weights.rules.presets import imagenet_config
 
 STAGE_OF = {row: stage for stage, numbers in enumerate(STAGES, 1) for row in numbers}
 """Row of the paper's table -> our stage."""

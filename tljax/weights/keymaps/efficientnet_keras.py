@@ -5,14 +5,14 @@ from typing import Any
 
 from tljax import registry
 from tljax.models.efficientnet import ROWS, VARIANTS
-from tljax.weights import keras_rules
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.inverted_rules import LAYERS, block, layers
 from tljax.weights.keymap import Keymap, Shapes, keymaps
 from tljax.weights.keymaps.efficientnet import CROPS, NARROW, STAGE_OF, TF, infer
 from tljax.weights.keymaps.resnet_keras import heads
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import Rules
+from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules.inverted import LAYERS, block, layers
+from tljax.weights.rules.layers import Rules
+from tljax.weights.rules.presets import imagenet_config
 
 _LEAVES = dict(
     zip(LAYERS, ("expand_conv", "expand_bn", "dwconv", "bn", "se_reduce", "se_expand", "project_conv", "project_bn"), strict=True)

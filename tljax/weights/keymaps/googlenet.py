@@ -4,12 +4,12 @@ from typing import Any
 
 from tljax.models.branches import Conv, Part
 from tljax.models.googlenet import STAGES
-from tljax.weights import expression
-from tljax.weights.branch_rules import sequential, spots, torch_rules, width
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import TORCH_IGNORED, linear
+from tljax.weights.rules import expression
+from tljax.weights.rules.branches import sequential, spots, torch_rules, width
+from tljax.weights.rules.layers import TORCH_IGNORED, linear
+from tljax.weights.rules.presets import imagenet_config
 
 
 def _names(_: str, name: str, part: Part) -> list[str]:

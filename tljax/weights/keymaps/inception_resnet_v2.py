@@ -5,12 +5,12 @@ from typing import Any
 
 from tljax.models.branches import Conv, Part, Residual
 from tljax.models.inception_resnet_v2 import stages
-from tljax.weights import expression
-from tljax.weights.branch_rules import conv_norm, sequential, spots, width
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import TORCH_IGNORED, Rules, conv, linear
+from tljax.weights.rules import expression
+from tljax.weights.rules.branches import conv_norm, sequential, spots, width
+from tljax.weights.rules.layers import TORCH_IGNORED, Rules, conv, linear
+from tljax.weights.rules.presets import imagenet_config
 
 REPEATS = {"stage2": "repeat", "stage3": "repeat_1", "stage4": "repeat_2"}
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from tljax.models.branches import Conv, Part
 from tljax.models.inception_v3 import MIXED8, REDUCTION8, REDUCTION17, STAGES
-from tljax.weights import expression
-from tljax.weights.branch_rules import spots, torch_rules, width
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import TORCH_IGNORED, linear
+from tljax.weights.rules import expression
+from tljax.weights.rules.branches import spots, torch_rules, width
+from tljax.weights.rules.layers import TORCH_IGNORED, linear
+from tljax.weights.rules.presets import imagenet_config
 
 _STEM = {f"conv{name[:2]}": f"Conv2d_{name}" for name in ("1a_3x3", "2a_3x3", "2b_3x3", "3b_1x1", "4a_3x3")}
 _DOUBLE = ("3x3dbl_1", "3x3dbl_2", "3x3dbl_3")

@@ -3,11 +3,12 @@
 from typing import Any
 
 from tljax.models.inception_v3 import STAGES
-from tljax.weights import expression, keras_rules
-from tljax.weights.branch_rules import counted_rules, counted_spots, leaf, width
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
+from tljax.weights.rules import expression
+from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules.branches import counted_rules, counted_spots, leaf, width
+from tljax.weights.rules.presets import imagenet_config
 
 SPOTS = counted_spots(STAGES)
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 from tljax.models.mobilenet_v1 import STAGES
-from tljax.weights import keras_rules, rules
 from tljax.weights.keymap import POINTWISE_HEAD, Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import TORCH_IGNORED, Rules
+from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules import layers as rules
+from tljax.weights.rules.layers import TORCH_IGNORED, Rules
+from tljax.weights.rules.presets import imagenet_config
 
 _PLACE = {block: f"backbone/stage{stage}/block{block}" for stage, blocks in enumerate(STAGES, 1) for block in blocks}
 

@@ -6,14 +6,17 @@ from typing import Any
 
 from tljax.models.inverted_residual import Plan
 from tljax.models.mobilenet_v2 import STAGES, plan
-from tljax.weights import expression, inverted_rules, keras_rules, rules
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.inverted_rules import LAYERS, WIDTHS, block, layers
 from tljax.weights.keymap import Keymap, Shapes, keymaps
 from tljax.weights.keymaps.efficientnet import TF
 from tljax.weights.keymaps.resnet_keras import heads
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import TORCH_IGNORED, Rules, linear
+from tljax.weights.rules import expression
+from tljax.weights.rules import inverted as inverted_rules
+from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules import layers as rules
+from tljax.weights.rules.inverted import LAYERS, WIDTHS, block, layers
+from tljax.weights.rules.layers import TORCH_IGNORED, Rules, linear
+from tljax.weights.rules.presets import imagenet_config
 
 PLAIN = [name for name in LAYERS if not name.startswith("se/")]
 """A block's layers; the first block's are those after the first two."""

@@ -6,14 +6,16 @@ from typing import Any
 
 from tljax.models.inverted_residual import Plan
 from tljax.models.mobilenet_v3 import VARIANTS, plan
-from tljax.weights import expression, inverted_rules, rules
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.flatten import POINTWISE
-from tljax.weights.inverted_rules import LAYERS, WIDTHS, block, layers
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.keymaps.efficientnet import publish_timm, settle_timm
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import TORCH_IGNORED, Rules, linear
+from tljax.weights.rules import expression
+from tljax.weights.rules import inverted as inverted_rules
+from tljax.weights.rules import layers as rules
+from tljax.weights.rules.flatten import POINTWISE
+from tljax.weights.rules.inverted import LAYERS, WIDTHS, block, layers
+from tljax.weights.rules.layers import TORCH_IGNORED, Rules, linear
+from tljax.weights.rules.presets import imagenet_config
 
 PENULTIMATE = "backbone/penultimate/fc"
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 from tljax.models.mobilenet_v3 import VARIANTS
-from tljax.weights import keras_rules
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.inverted_rules import LAYERS, block, layers
 from tljax.weights.keymap import POINTWISE_HEAD, Keymap, Shapes, keymaps
 from tljax.weights.keymaps.mobilenet_v3 import PENULTIMATE, blocks, infer
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import Rules
+from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules.inverted import LAYERS, block, layers
+from tljax.weights.rules.layers import Rules
+from tljax.weights.rules.presets import imagenet_config
 
 ENDS = {"stem": "conv", "last": "conv_1"}
 """Our stages of one convolution and its BatchNorm, and its name in Keras 3."""

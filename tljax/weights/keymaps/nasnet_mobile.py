@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from tljax.models.nasnet_mobile import AS_IS, HALVED, stages
-from tljax.weights import expression
-from tljax.weights.branch_rules import leaf
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.keras_rules import batch_norm, conv, dense, separable, unscoped
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import Rules
+from tljax.weights.rules import expression
+from tljax.weights.rules.branches import leaf
+from tljax.weights.rules.keras import batch_norm, conv, dense, separable, unscoped
+from tljax.weights.rules.layers import Rules
+from tljax.weights.rules.presets import imagenet_config
 
 REDUCTIONS = {"stage1": "stem_1", "stage2": "stem_2", "stage3": "reduce_4", "stage4": "reduce_8"}
 FIRST = {"stage2": 0, "stage3": 5, "stage4": 9}

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from tljax.weights import expression
 from tljax.weights.config import PretrainedConfig, adapt_channels
-from tljax.weights.keras_rules import batch_norm, conv, counted, counted_name, dense
 from tljax.weights.keymap import Keymap, Shapes, keymaps
 from tljax.weights.keymaps.cifar_resnet import CIFAR10
-from tljax.weights.presets import STYLES
-from tljax.weights.rules import Rules
+from tljax.weights.rules import expression
+from tljax.weights.rules.keras import batch_norm, conv, counted, counted_name, dense
+from tljax.weights.rules.layers import Rules
+from tljax.weights.rules.presets import STYLES
 
 _CONVS = {
     "stem/conv": (3, 1),

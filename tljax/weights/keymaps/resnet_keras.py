@@ -5,11 +5,11 @@ from typing import Any
 
 from tljax.models.resnet import BOTTLENECK, DEPTHS
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.keras_rules import batch_norm, conv, dense
 from tljax.weights.keymap import Keymap, Shapes, keymaps
 from tljax.weights.keymaps.resnet import depth_of, model
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import Rules
+from tljax.weights.rules.keras import batch_norm, conv, dense
+from tljax.weights.rules.layers import Rules
+from tljax.weights.rules.presets import imagenet_config
 
 MOST = tuple(map(max, zip(*(counts for kind, counts in DEPTHS.values() if kind == BOTTLENECK), strict=True)))
 """The most blocks that any depth has in its stages."""

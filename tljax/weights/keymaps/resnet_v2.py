@@ -4,11 +4,11 @@ import re
 from typing import Any
 
 from tljax.models.resnet_v2 import BIT, DEPTHS
-from tljax.weights import expression
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, POINTWISE_HEAD, Keymap, Shapes, Transform, keymaps
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import Rules, conv, layer_norm
+from tljax.weights.rules import expression
+from tljax.weights.rules.layers import Rules, conv, layer_norm
+from tljax.weights.rules.presets import imagenet_config
 
 MOST = tuple(map(max, zip(*DEPTHS.values(), strict=True)))
 """The most blocks that any depth has in its stages."""

@@ -3,14 +3,14 @@
 from typing import Any
 
 from tljax.models.resnet_v2 import DEPTHS
-from tljax.weights import expression
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.keras_rules import batch_norm, conv
 from tljax.weights.keymap import Keymap, Shapes, keymaps
 from tljax.weights.keymaps.resnet_keras import block_counts, classes, heads, stem
 from tljax.weights.keymaps.resnet_v2 import MOST
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import Rules
+from tljax.weights.rules import expression
+from tljax.weights.rules.keras import batch_norm, conv
+from tljax.weights.rules.layers import Rules
+from tljax.weights.rules.presets import imagenet_config
 
 
 def _block(name: str, path: str) -> Rules:

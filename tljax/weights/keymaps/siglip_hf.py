@@ -9,8 +9,8 @@ from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.keymaps.clip import text_facts
 from tljax.weights.keymaps.clip_hf import TEXT_FACTS
 from tljax.weights.keymaps.vit import assumed
-from tljax.weights.rules import Rules, conv, layer_norm, linear, numbered
-from tljax.weights.vit_rules import TOKENS, facts, fields, packed, settled, towers_block
+from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
+from tljax.weights.rules.vit import TOKENS, facts, fields, packed, settled, towers_block
 
 _HEAD = r"vision_model\.head\."
 

@@ -7,8 +7,8 @@ from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.keymaps.siglip_hf import HEADS
 from tljax.weights.keymaps.vit import assumed
-from tljax.weights.rules import Rules, conv, layer_norm, linear, numbered
-from tljax.weights.vit_rules import facts, fields, packed, settled, timm_block
+from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
+from tljax.weights.rules.vit import facts, fields, packed, settled, timm_block
 
 _RULES: Rules = {
     r"pos_embed": ("params/backbone/embed/position", IDENTITY),

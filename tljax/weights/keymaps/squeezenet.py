@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from tljax.models.squeezenet import VERSIONS
-from tljax.weights import expression
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import Rules, conv
+from tljax.weights.rules import expression
+from tljax.weights.rules.layers import Rules, conv
+from tljax.weights.rules.presets import imagenet_config
 
 
 def fires(version: str) -> Iterator[tuple[int, str]]:

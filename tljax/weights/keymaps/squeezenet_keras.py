@@ -3,10 +3,11 @@
 from typing import Any
 
 from tljax.models.squeezenet import VERSIONS
-from tljax.weights import expression, keras_rules
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import Rules
+from tljax.weights.rules import expression
+from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules.layers import Rules
+from tljax.weights.rules.presets import imagenet_config
 
 PLACES = {fire: f"stage{stage}/fire{fire}" for stage, fires in enumerate(VERSIONS["1.1"][2], 1) for fire in fires}
 PARTS = ("squeeze", "expand1x1", "expand3x3")

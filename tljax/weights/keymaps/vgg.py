@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from tljax.models.vgg import COUNTS, MAP
-from tljax.weights import expression, flatten
 from tljax.weights.keymap import CONV, IDENTITY, LINEAR, Keymap, Shapes, keymaps
 from tljax.weights.keymaps.alexnet import fc_widths
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import TORCH_IGNORED, Rules, batch_norm, conv, linear
+from tljax.weights.rules import expression, flatten
+from tljax.weights.rules.layers import TORCH_IGNORED, Rules, batch_norm, conv, linear
+from tljax.weights.rules.presets import imagenet_config
 
 TOPS = {"torchvision": ("classifier.0", "classifier.3", "classifier.6"), "timm": ("pre_logits.fc1", "pre_logits.fc2", "head.fc")}
 """Publisher -> the names of fc6, fc7 and the head."""

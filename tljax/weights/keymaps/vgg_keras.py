@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from tljax.models.vgg import COUNTS, MAP
-from tljax.weights import expression, flatten, keras_rules
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, Transform, keymaps
 from tljax.weights.keymaps.alexnet import fc_widths
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import Rules
+from tljax.weights.rules import expression, flatten
+from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules.layers import Rules
+from tljax.weights.rules.presets import imagenet_config
 
 DEPTHS = {counts: depth for depth, counts in COUNTS.items()}
 

@@ -9,8 +9,8 @@ from tljax.models.vit import SIZES
 from tljax.weights import imagenet
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
-from tljax.weights.rules import Rules, conv, layer_norm, linear, numbered
-from tljax.weights.vit_rules import HEADS, facts, fields, settled, timm_block
+from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
+from tljax.weights.rules.vit import HEADS, facts, fields, settled, timm_block
 
 _RULES: Rules = {
     r"cls_token": ("params/backbone/embed/cls", IDENTITY),

@@ -3,12 +3,12 @@
 from typing import Any
 
 from tljax.models.vit import SIZES
-from tljax.weights import published
+from tljax.weights.beside import published
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.keymaps.vit import assumed
-from tljax.weights.rules import Rules, conv, layer_norm, linear, numbered
-from tljax.weights.vit_rules import HEADS, attention, facts, fields, settled
+from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
+from tljax.weights.rules.vit import HEADS, attention, facts, fields, settled
 
 
 def _block(name: str, path: str) -> Rules:

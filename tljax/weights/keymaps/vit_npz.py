@@ -8,8 +8,8 @@ from tljax.models.vit import SIZES
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, Transform, keymaps
 from tljax.weights.keymaps.vit import assumed
-from tljax.weights.rules import Rules
-from tljax.weights.vit_rules import facts, fields
+from tljax.weights.rules.layers import Rules
+from tljax.weights.rules.vit import facts, fields
 
 
 def _heads(width: int) -> int:

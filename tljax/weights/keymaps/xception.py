@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from tljax.models.xception import EXIT, blocks
-from tljax.weights import expression, keras_rules, rules
-from tljax.weights.branch_rules import leaf
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.presets import imagenet_config
-from tljax.weights.rules import TORCH_IGNORED, Rules
+from tljax.weights.rules import expression
+from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules import layers as rules
+from tljax.weights.rules.branches import leaf
+from tljax.weights.rules.layers import TORCH_IGNORED, Rules
+from tljax.weights.rules.presets import imagenet_config
 
 WIDEST = EXIT[-1]
 

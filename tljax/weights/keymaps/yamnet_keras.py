@@ -4,11 +4,11 @@ import re
 from typing import Any
 
 from tljax.models.yamnet import STAGES
-from tljax.weights import expression
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.keras_rules import batch_norm, conv, dense, depthwise
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.rules import Rules
+from tljax.weights.rules import expression
+from tljax.weights.rules.keras import batch_norm, conv, dense, depthwise
+from tljax.weights.rules.layers import Rules
 
 _MODEL = r"(?:model(?:_\d+)?/)?"
 """What a layer's name begins with when a model made of it holds it as one layer, numbered by Keras."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from tljax.weights.keymap import DEPTHWISE_KERAS, IDENTITY, Transform
-from tljax.weights.rules import Rules
+from tljax.weights.rules.layers import Rules
 
 
 def conv(name: str, path: str, bias: bool = False) -> Rules:

@@ -7,7 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from tljax.weights.unpickle import Builder, Opaque, plain_key
+from tljax.weights.formats.unpickle import Builder, Opaque, plain_key
 
 _DTYPES: dict[str, Any] = {
     **{name: np.dtype(name) for name in ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8")},

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tljax.weights import torch_tensors, unpickle, zip_file
+from tljax.weights.formats import torch_tensors, unpickle, zip_file
 
 MAGIC = 0x1950A86A20F9469CFC6C
 NESTED = ("state_dict", "model_state_dict", "model", "net", "params")

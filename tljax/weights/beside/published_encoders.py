@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from tljax import registry
-from tljax.weights import encoders, expression, published
+from tljax.weights.beside import published
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Shapes
+from tljax.weights.rules import encoders, expression
 
 Arrays = dict[str, np.ndarray]
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tljax.models.inverted_residual import Plan
-from tljax.weights import keras_rules
 from tljax.weights.keymap import Shapes, table, translate
-from tljax.weights.rules import Rules
+from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules.layers import Rules
 
 WIDTHS = (1.0, 0.75, 0.5, 0.35, 1.4, 1.3, *(i / 20 for i in range(1, 81)))
 """The multipliers that are tried, those of published files first."""
@@ -23,7 +23,7 @@ Candidates = Iterable[tuple[str, Plan]]
 
 
 def layers(of: ModuleType, names: Mapping[str, str]) -> Rules:
-    """Rules by `tljax.weights.rules` or `keras_rules`: our path -> the layer's name, a regex; paths that end with ``bn`` are BatchNorms."""
+    """Rules by `rules.layers` or `rules.keras`: our path -> the layer's name, a regex; paths that end with ``bn`` are BatchNorms."""
     found: Rules = {}
     for path, name in names.items():
         if path.endswith("bn"):

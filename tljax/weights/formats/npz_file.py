@@ -6,7 +6,7 @@ import math
 import numpy as np
 from numpy.lib import format as npy
 
-from tljax.weights import zip_file
+from tljax.weights.formats import zip_file
 
 
 def read(data: bytes) -> dict[str, np.ndarray]:

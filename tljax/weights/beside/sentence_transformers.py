@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tljax import registry
-from tljax.weights import expression
+from tljax.weights.beside.json_values import Values
 from tljax.weights.config import PretrainedConfig, json_object
-from tljax.weights.json_values import Values
+from tljax.weights.rules import expression
 
 POOLS = {"cls": "cls", "mean": "mean", "pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
 """Its names of pools -> ours."""

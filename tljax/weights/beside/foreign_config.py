@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tljax.weights import imagenet
+from tljax.weights.beside.json_values import Values
 from tljax.weights.config import PretrainedConfig, json_object
-from tljax.weights.json_values import Values
 
 RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 """Pillow's filters by the numbers that Hugging Face writes."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from tljax import registry
 from tljax.models import backbones
-from tljax.weights import expression
-from tljax.weights.json_values import Values
+from tljax.weights.beside.json_values import Values
 from tljax.weights.keymap import IDENTITY, Shapes
-from tljax.weights.rules import Rules, layer_norm, linear, numbered
+from tljax.weights.rules import expression
+from tljax.weights.rules.layers import Rules, layer_norm, linear, numbered
 
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu"}
 """Hugging Face's names of activations -> ours."""

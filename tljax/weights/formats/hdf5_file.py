@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyfive  # pure Python: the HDF5 library itself loops for ever, or crashes, on some damaged files
 
-from tljax.weights import zip_file
+from tljax.weights.formats import zip_file
 
 KERAS_ENTRY = "model.weights.h5"
 """The weights inside a `.keras` archive."""

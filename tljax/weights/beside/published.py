@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tljax.weights import expression
+from tljax.weights.beside.foreign_config import RESAMPLE
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.foreign_config import RESAMPLE
+from tljax.weights.rules import expression
 
 Files = dict[str, dict[str, Any]]
 """A file's name -> its content."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from tljax import registry
 from tljax.models.create import backbones
-from tljax.weights import expression
-from tljax.weights.json_values import Values
+from tljax.weights.beside.json_values import Values
 from tljax.weights.keymap import IDENTITY, LINEAR, Shapes, Transform, part
-from tljax.weights.rules import Rules, layer_norm, linear
+from tljax.weights.rules import expression
+from tljax.weights.rules.layers import Rules, layer_norm, linear
 
 TOKEN = Transform("[D] -> [1, 1, D]", 1, lambda a: a[None, None], lambda a: a[0, 0])
 TOKENS = Transform("[T, D] -> [1, T, D]", 2, lambda a: a[None], lambda a: a[0])

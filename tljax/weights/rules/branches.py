@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tljax.models.branches import Conv, Layer, Max, Part, Parts, Residual, conv_names, widened
-from tljax.weights import keras_rules, rules
-from tljax.weights.rules import Rules
+from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules import layers as rules
+from tljax.weights.rules.layers import Rules
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tljax.models.convnext import SIZES
-from tljax.weights import expression
 from tljax.weights.keymap import IDENTITY, Shapes, Transform
-from tljax.weights.rules import Rules, conv, layer_norm, linear
+from tljax.weights.rules import expression
+from tljax.weights.rules.layers import Rules, conv, layer_norm, linear
 
 SCALE = Transform("[D, 1, 1] -> [D]", 3, lambda a: a[:, 0, 0], lambda a: a[:, None, None])
 

@@ -1,0 +1,1 @@
+"""What publishers put beside weights: JSON and tokenizers, read and written."""

@@ -1,0 +1,1 @@
+"""File formats as named NumPy arrays; nothing of any framework is needed."""

@@ -1,0 +1,1 @@
+"""What key tables are put together of."""
