@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Compares every full-size model with its reference implementation, both filled with the same drawn weights, on the CPU.
-#   bash launch/parity.sh                        all of them, then the round trips into torch
+# Compares models of full size with their reference implementations, both filled with the same drawn weights, on the CPU.
+#   bash launch/parity.sh                        one of every kind, then the round trips into torch
+#   bash launch/parity.sh all                    every one
 #   bash launch/parity.sh resnet50_full ...      some, by label (tests/golden/cases)
 # The references live in an environment of their own, .venv-parity.
 set -euo pipefail

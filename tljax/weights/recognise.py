@@ -27,7 +27,8 @@ def recognise(shapes: Shapes, family: str = "", foreign: Mapping[str, Any] | Non
     """
     if family and family not in keymaps:
         near = difflib.get_close_matches(family, keymaps, n=3, cutoff=0.4)
-        raise ValueError(f"family={family!r}: {f'did you mean {chr(44).join(near)}?' if near else f'there are {chr(44).join(keymaps)}'}")
+        hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(keymaps)}"
+        raise ValueError(f"family={family!r}: {hint}")
     nearest: list[tuple[float, str, str]] = []
     for name in [family] if family else keymaps:
         share, fields, differs = _tried(table(name), shapes, foreign or {})
