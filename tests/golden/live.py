@@ -14,15 +14,7 @@ from tljax import weights
 from tljax.report import table
 
 FIRST = (
-    *(
-        "alexnet_full",
-        "vgg16_full",
-        "squeezenet1_1_full",
-        "googlenet_full",
-        "inception_v3_full",
-        "xception_keras_full",
-        "nasnet_mobile_full",
-    ),
+    *("alexnet_full", "vgg16_full", "squeezenet1_1_full", "googlenet_full", "inception_v3_full", "xception_keras_full"),
     *("nasnet_mobile_full", "resnet50_full", "resnext50_32x4d_full", "resnetv2_50x1_full", "resnet8_full", "densenet121_full"),
     *("mobilenet_v1_keras_full", "mobilenet_v2_full", "mobilenet_v3_large_full", "efficientnet_b0_full", "convnext_tiny_full"),
     *("vit_base_full", "deit_base_full", "dinov2_small_full", "clip_image_b32", "clip_text_b32", "siglip_image_b16"),
