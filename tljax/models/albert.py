@@ -1,5 +1,6 @@
 """ALBERT (Lan et al. 2020): BERT with narrow word embeddings, and one block whose parameters all layers share."""
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -60,31 +61,5 @@ def albert(
     return Backbone(layout, inputs=inputs(input_size[0], segments), pool=POOLS[pool])
 
 
-def _register(name: str) -> None:
-    wide, deep, headed = SIZES[name]
-
-    @backbones.register(name)
-    def build(
-        width: int = wide,
-        depth: int = deep,
-        heads: int = headed,
-        inner: int = 0,
-        embedding: int = 128,
-        pool: str = "pooler",
-        activation: str = "gelu_tanh",
-        dropout: float = 0.0,
-        epsilon: float = 1e-12,
-        segments: int = 2,
-        positions: int = 512,
-        in_channels: int = 30000,
-        input_size: tuple[int, ...] = (128,),
-        dtype: str = "float32",
-    ) -> Backbone:
-        return albert(
-            width=width, depth=depth, heads=heads, inner=inner, embedding=embedding, pool=pool, activation=activation, dropout=dropout,
-            epsilon=epsilon, segments=segments, positions=positions, in_channels=in_channels, input_size=input_size, dtype=dtype,
-        )  # fmt: skip
-
-
-for _name in SIZES:
-    _register(_name)
+for _name, (_width, _depth, _heads) in SIZES.items():
+    backbones.register(_name)(functools.partial(albert, width=_width, depth=_depth, heads=_heads))

@@ -219,32 +219,8 @@ def bert(
     return Backbone(layout, inputs=inputs(input_size[0], segments), pool=POOLS[pool])
 
 
-def _register(name: str) -> None:
-    wide, deep, headed = SIZES[name]
-    given = VARIANTS.get(name, {})
-
-    @backbones.register(name)
-    def build(
-        width: int = wide,
-        depth: int = deep,
-        heads: int = headed,
-        inner: int = 0,
-        pool: str = "mean" if given or name.startswith("minilm") else "pooler",
-        activation: str = "gelu",
-        dropout: float = 0.0,
-        epsilon: float = given.get("epsilon", 1e-12),
-        segments: int = given.get("segments", 2),
-        positions: int = given.get("positions", 512),
-        offset: int = given.get("offset", 0),
-        in_channels: int = given.get("in_channels", 30522),
-        input_size: tuple[int, ...] = (128,),
-        dtype: str = "float32",
-    ) -> Backbone:
-        return bert(
-            width=width, depth=depth, heads=heads, inner=inner, pool=pool, activation=activation, dropout=dropout, epsilon=epsilon,
-            segments=segments, positions=positions, offset=offset, in_channels=in_channels, input_size=input_size, dtype=dtype,
-        )  # fmt: skip
-
-
-for _name in SIZES:
-    _register(_name)
+for _name, (_width, _depth, _heads) in SIZES.items():
+    _given: dict[str, Any] = {"width": _width, "depth": _depth, "heads": _heads} | VARIANTS.get(_name, {})
+    if _name in VARIANTS or _name.startswith("minilm"):
+        _given["pool"] = "mean"
+    backbones.register(_name)(functools.partial(bert, **_given))
