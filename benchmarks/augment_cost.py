@@ -47,7 +47,7 @@ def step() -> tuple[Any, Any]:
     def loss(params: Any, stats: Any, batch: Any) -> Any:
         def forward(batch: Any) -> Any:
             variables = {"params": params, "batch_stats": stats}
-            return model.apply(variables, {"x": batch["x"]}, train=parts, bn_train=parts, mutable=["batch_stats"])[0]
+            return model.apply(variables, {"x": batch["x"]}, train=parts, batch_stats_in=parts, mutable=["batch_stats"])[0]
 
         return objective.loss(forward, params, {}, batch, jax.random.key(0), 0)[0]
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tljax import data
+from tljax.data.source import sources as registered
 
 
 def test_the_embedded_digits():
@@ -14,7 +15,7 @@ def test_the_embedded_digits():
 
 
 def test_every_module_with_a_source_is_found():
-    assert {"digits", "npz", "idx", "hdf5", "folder", "listed", "unlabelled"} <= set(data.sources)
+    assert {"digits", "npz", "idx", "hdf5", "folder", "listed", "unlabelled"} <= set(registered)
 
 
 @pytest.mark.parametrize(

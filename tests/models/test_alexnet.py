@@ -45,7 +45,7 @@ def test_any_size_runs_and_a_slice_equals_the_whole_with_dropout_too():
     @quick
     def both(x):
         call = functools.partial(TINY.apply, drawn(), train=True, rngs={"dropout": jax.random.key(3)})
-        return call(x), call(call(x, stop="fc6").carry, start="fc6")
+        return call(x), call(call(x, stop="fc6").batch, start="fc6")
 
     whole, second = both(X)
     assert whole.features.shape == (2, 12)

@@ -53,9 +53,9 @@ def test_a_slice_equals_the_whole_dropout_included_and_hands_the_tokens_on():
     batch, rngs = texts(12)(2), {"dropout": jax.random.key(1)}
     whole = run(variables, batch, train=True, rngs=rngs, taps=("block01",))
     first = run(variables, batch, stop="block01", train=True, rngs=rngs)
-    rest = run(variables, first.carry, start="block01", train=True, rngs=rngs)
+    rest = run(variables, first.batch, start="block01", train=True, rngs=rngs)
     np.testing.assert_array_equal(rest.logits, whole.logits)
-    np.testing.assert_array_equal(rest.carry["tokens"], whole.taps["block01"])
+    np.testing.assert_array_equal(rest.batch["tokens"], whole.taps["block01"])
     assert np.abs(whole.logits - run(variables, batch, train=True, rngs={"dropout": jax.random.key(2)}).logits).max() > 1e-2
     assert model.stages == ("embed", "block00", "block01", "pooler")
 

@@ -39,8 +39,8 @@ def test_stages_halve_the_map_and_a_slice_equals_the_whole_with_stochastic_depth
     assert model.stages == ("stem", "stage1", "stage2", "norm")
     assert [whole.taps[s].shape[1:] for s in model.stages] == [(8, 4, 4), (8, 4, 4), (4, 2, 8), (8,)]
     first = apply(model, variables, x, stop="stage2", train=True, rngs=rngs)
-    np.testing.assert_allclose(first.features, first.carry["x"].mean((1, 2)), rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(apply(model, variables, first.carry, start="stage2", train=True, rngs=rngs).logits, whole.logits)
+    np.testing.assert_allclose(first.features, first.batch["x"].mean((1, 2)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(apply(model, variables, first.batch, start="stage2", train=True, rngs=rngs).logits, whole.logits)
     assert np.abs(apply(model, variables, x).logits - whole.logits).max() > 1e-4
     phase = strategies.create("freeze_first(2)", model.stages).phases[0]
     assert strategies.trained_parts(strategies.groups(phase, variables["params"]), model.stages) == ("stage2", "norm", "head")

@@ -30,9 +30,9 @@ def test_resolutions_and_widths():
 
 def test_a_layer_keeps_what_it_was_given_and_dropout_touches_only_what_it_adds():
     x = jnp.asarray(np.random.default_rng(1).uniform(size=(2, 8, 8, 4)), jnp.float32)
-    run = functools.partial(TINY.apply, variables(), {"x": x}, start="stage1", stop="stage2", bn_train=())
-    plain = run().carry["x"]
-    dropped = run(train=True, rngs={"dropout": jax.random.key(0)}).carry["x"]
+    run = functools.partial(TINY.apply, variables(), {"x": x}, start="stage1", stop="stage2", batch_stats_in=())
+    plain = run().batch["x"]
+    dropped = run(train=True, rngs={"dropout": jax.random.key(0)}).batch["x"]
     np.testing.assert_array_equal(plain[..., :4], x)
     np.testing.assert_array_equal(dropped[..., :4], x)
     kept = dropped[..., 4:] != 0
@@ -44,6 +44,6 @@ def test_a_slice_equals_the_whole_and_the_first_stages_freeze():
     x = jnp.asarray(np.random.default_rng(2).normal(size=(2, 32, 32, 3)), jnp.float32)
     whole = TINY.apply(variables(), x)
     first = TINY.apply(variables(), x, stop="stage3")
-    np.testing.assert_array_equal(TINY.apply(variables(), first.carry, start="stage3").logits, whole.logits)
+    np.testing.assert_array_equal(TINY.apply(variables(), first.batch, start="stage3").logits, whole.logits)
     phase = strategies.create("freeze_first(4)", TINY.stages).phases[0]
     assert strategies.trained_parts(strategies.groups(phase, variables()["params"]), TINY.stages) == ("stage4", "norm", "head")

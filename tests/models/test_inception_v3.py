@@ -48,7 +48,7 @@ def test_counting_the_padding_changes_the_border_alone():
 
     def third(model):  # three modules, each of which carries the border two pixels further at most
         call = functools.partial(model.apply, start="stage2", stop="stage3")
-        return jax.jit(call, compiler_options={"xla_backend_optimization_level": 0})(variables, {"x": x}).carry["x"]
+        return jax.jit(call, compiler_options={"xla_backend_optimization_level": 0})(variables, {"x": x}).batch["x"]
 
     difference = np.abs(third(model) - third(other)).max(-1)[0]
     assert difference.shape == (7, 7) and (difference[[0, -1]] > 0).all() and (difference[:, [0, -1]] > 0).all()

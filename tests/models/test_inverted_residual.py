@@ -50,7 +50,7 @@ def test_the_squeezed_mean_gates_every_channel():
 def test_a_dropped_branch_leaves_an_example_as_it_is_and_the_others_twice_the_branch():
     module, x = InvertedResidual(ADDED, STYLE), images(16, 5, 4)
     variables = drawn(module, x)
-    run = jax.jit(functools.partial(module.apply, bn_train=False), static_argnames="train")
+    run = jax.jit(functools.partial(module.apply, batch_stats_in=False), static_argnames="train")
     branch = run(variables, x, train=False) - x
     got = run(variables, x, train=True, rngs={"dropout": jax.random.key(3)}) - x
     kept = np.asarray(jnp.abs(got).max((1, 2, 3)) > 0)
@@ -65,7 +65,7 @@ def test_where_the_shape_changes_nothing_is_added_and_no_branch_dropped(spec):
     variables = drawn(module, x)
     # BatchNorm's scale of the projection is the last factor of the branch: with 0 all that is left would be the shortcut
     params = variables["params"] | {"project_bn": jax.tree.map(jnp.zeros_like, variables["params"]["project_bn"])}
-    out = jax.jit(functools.partial(module.apply, train=True, bn_train=False))(variables | {"params": params}, x)  # without an rng
+    out = jax.jit(functools.partial(module.apply, train=True, batch_stats_in=False))(variables | {"params": params}, x)  # without an rng
     assert out.shape == (2, 6 // spec.stride, 6 // spec.stride, spec.width) and not np.asarray(out).any()
 
 

@@ -21,7 +21,7 @@ def test_one_stage_per_resolution_and_a_slice_equals_the_whole():
     whole = TINY.apply(variables, x, taps=TINY.stages)
     assert [whole.taps[s].shape[1:3] for s in TINY.stages] == [(16, 16), (16, 16), (8, 8), (4, 4), (2, 2), (1, 1)]
     first = TINY.apply(variables, x, stop="stage3")
-    np.testing.assert_array_equal(TINY.apply(variables, first.carry, start="stage3").logits, whole.logits)
+    np.testing.assert_array_equal(TINY.apply(variables, first.batch, start="stage3").logits, whole.logits)
     phase = strategies.create("freeze_first(4)", TINY.stages).phases[0]
     assert strategies.trained_parts(strategies.groups(phase, variables["params"]), TINY.stages) == ("stage4", "stage5", "head")
 

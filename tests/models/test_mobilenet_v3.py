@@ -35,7 +35,7 @@ def test_the_penultimate_layer_drops_and_trains_alone():
     shapes, r = models.shapes(model), np.random.default_rng(1)
     variables = jax.tree.map(lambda leaf: jnp.asarray(r.normal(0.1, 0.3, leaf.shape), jnp.float32), shapes)
     x = jnp.asarray(r.uniform(size=(8, 2, 2, shapes["params"]["backbone"]["last"]["conv"]["kernel"].shape[3])), jnp.float32)
-    run = functools.partial(model.apply, variables, {"x": x}, start="penultimate", bn_train=())
+    run = functools.partial(model.apply, variables, {"x": x}, start="penultimate", batch_stats_in=())
     fc = variables["params"]["backbone"]["penultimate"]["fc"]
     y = np.asarray(x).mean((1, 2)) @ np.asarray(fc["kernel"]) + np.asarray(fc["bias"])
     plain = y * np.clip((y + 3) / 6, 0, 1)

@@ -40,7 +40,7 @@ def test_resolutions_and_widths():
 
 def test_both_inputs_of_a_cell_go_on_to_the_next_stage():
     model, variables = built()
-    carry = jax.eval_shape(functools.partial(model.apply, stop="stage2"), variables, np.zeros((2, 32, 32, 3), np.float32)).carry
+    carry = jax.eval_shape(functools.partial(model.apply, stop="stage2"), variables, np.zeros((2, 32, 32, 3), np.float32)).batch
     assert carry["x"].shape == (2, 8, 8, 4) and carry["previous"].shape == (2, 15, 15, 4)
     r = np.random.default_rng(0)
     batch = {"x": r.normal(size=(2, 3, 4, 48)).astype(np.float32), "previous": r.normal(size=(2, 3, 4, 32)).astype(np.float32)}

@@ -58,7 +58,7 @@ def test_the_stride_is_on_the_bottleneck_s_3x3_convolution():
     x = jnp.asarray(np.random.default_rng(2).uniform(size=(1, 4, 4, 16)), jnp.float32)
 
     def total(x):
-        return model.apply(variables, {"x": x}, start="stage2", stop="stage3").carry["x"].sum()
+        return model.apply(variables, {"x": x}, start="stage2", stop="stage3").batch["x"].sum()
 
     assert (jax.jit(jax.grad(total))(x)[:, 1::2, 1::2] != 0).any(), "a stride on the 1x1 convolution would never read odd pixels"
 
@@ -70,7 +70,7 @@ def test_v1_has_the_stride_on_the_first_convolution_and_keras_has_biases():
     assert all(path.replace("kernel", "bias") in paths for path in paths if path.endswith("kernel"))
 
     def total(x):
-        return model.apply(variables, {"x": x}, start="stage2", stop="stage3").carry["x"].sum()
+        return model.apply(variables, {"x": x}, start="stage2", stop="stage3").batch["x"].sum()
 
     seen = jax.jit(jax.grad(total))(jnp.ones((1, 4, 4, 16)))[0].any(-1)
     assert seen[::2, ::2].all() and not seen[1::2].any() and not seen[:, 1::2].any()
@@ -96,7 +96,7 @@ def test_slices_equal_the_whole():
         whole, stats = call(X)
         for cut in ("stage3", "head"):
             first, _ = call(X, stop=cut)
-            second, updated = call(first.carry, start=cut)
+            second, updated = call(first.batch, start=cut)
             np.testing.assert_array_equal(second.logits, whole.logits)
             assert np.ptp(whole.logits) > 0 and trees.flatten(updated).keys() == trees.flatten(stats).keys()
 
@@ -130,9 +130,9 @@ def test_kernels_are_drawn_by_fan_out():
 
 def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32():
     (model, variables), (half, _) = built(18), built(18, "bfloat16")
-    call = functools.partial(half.apply, stop="stage2", bn_train=True, mutable=["batch_stats"])
+    call = functools.partial(half.apply, stop="stage2", batch_stats_in=True, mutable=["batch_stats"])
     out, stats = jax.jit(call)(variables, X)
-    assert out.carry["x"].dtype == jnp.bfloat16 and out.features.dtype == jnp.float32
+    assert out.batch["x"].dtype == jnp.bfloat16 and out.features.dtype == jnp.float32
     assert {leaf.dtype for leaf in trees.flatten(stats).values()} == {jnp.dtype("float32")}
-    exact = jax.jit(functools.partial(model.apply, stop="stage2", bn_train=True, mutable=["batch_stats"]))(variables, X)[0]
+    exact = jax.jit(functools.partial(model.apply, stop="stage2", batch_stats_in=True, mutable=["batch_stats"]))(variables, X)[0]
     np.testing.assert_allclose(out.features, exact.features, atol=0.02 * float(jnp.abs(exact.features).max()))

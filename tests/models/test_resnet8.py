@@ -28,7 +28,7 @@ def test_a_stride_of_2_pads_only_at_the_bottom_and_right():
     x = jnp.zeros((1, 8, 8, 2)).at[0, 0, 0].set(1.0)
 
     def total(x):
-        return MODEL.apply(variables(), {"x": x}, start="stage2", stop="stage3").carry["x"][0, 0, 0].sum()
+        return MODEL.apply(variables(), {"x": x}, start="stage2", stop="stage3").batch["x"][0, 0, 0].sum()
 
     seen = jax.grad(total)(x + 1)[0].any(-1)
     # output 0 of conv2 (3x3, stride 1) reads outputs 0 and 1 of conv1, which read rows 0-2 and 2-4

@@ -53,7 +53,7 @@ def test_the_stem_s_maximum_sees_zeros_around_the_image():
     dark = jax.tree.map(lambda leaf: leaf, variables)
     ramp = jnp.linspace(-1, 1, dark["params"]["backbone"]["stem"]["conv"]["kernel"].size)
     dark["params"]["backbone"]["stem"]["conv"]["kernel"] = ramp.reshape(7, 7, 3, 32)
-    out = model.apply(dark, -jnp.asarray(np.random.default_rng(2).uniform(1, 2, (1, 32, 32, 3)), jnp.float32), stop="stage1").carry["x"]
+    out = model.apply(dark, -jnp.asarray(np.random.default_rng(2).uniform(1, 2, (1, 32, 32, 3)), jnp.float32), stop="stage1").batch["x"]
     assert (out[:, 0] >= 0).all() and (out[:, :, 0] >= 0).all() and (out[:, 1:, 1:] < 0).any()
 
 
@@ -69,7 +69,7 @@ def test_a_slice_equals_the_whole():
     model, variables = built(KERAS)
     x = jnp.asarray(np.random.default_rng(4).normal(size=(1, 24, 24, 3)), jnp.float32)
     first = model.apply(variables, x, stop="stage2")
-    np.testing.assert_array_equal(model.apply(variables, first.carry, start="stage2").logits, model.apply(variables, x).logits)
+    np.testing.assert_array_equal(model.apply(variables, first.batch, start="stage2").logits, model.apply(variables, x).logits)
 
 
 @pytest.mark.parametrize("width", [16, 48])

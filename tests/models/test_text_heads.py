@@ -22,7 +22,7 @@ def test_tokens_are_read_from_behind_a_pooler_too():
         _, variables, out = run("tokens", 5, pool)
         assert out.logits.shape == (2, 12, 5)
         kernel = variables["params"]["head"]["kernel"]
-        assert np.abs(out.logits - (out.carry["tokens"] if pool == "pooler" else out.carry["x"]) @ kernel).max() < 1e-5
+        assert np.abs(out.logits - (out.batch["tokens"] if pool == "pooler" else out.batch["x"]) @ kernel).max() < 1e-5
     with pytest.raises(ValueError, match=r"vectors of tokens \[B, T, D\], but the backbone gives \(1, 16\)"):
         models.shapes(models.create("mlp(widths=(16,))", 5, "tokens"))
 

@@ -41,7 +41,7 @@ def test_stages_own_the_parameters_and_slices_equal_the_whole(case):
         assert set(whole.taps) == {model.stages[0]}
         for cut in (*model.stages, "head"):
             first, a = call(x, stop=cut)
-            second, b = call(first.carry, start=cut)
+            second, b = call(first.batch, start=cut)
             assert first.logits is None
             np.testing.assert_array_equal(second.logits, whole.logits)
             np.testing.assert_array_equal(second.features, whole.features)
@@ -60,7 +60,7 @@ def test_batch_norm_updates_only_where_told():
     before, after = trees.flatten(variables["batch_stats"]), trees.flatten(updated["batch_stats"])
     moved = {path.split("/")[1] for path in before if not np.array_equal(before[path], after[path])}
     assert moved == {"stage2"}
-    _, updated = model.apply(variables, x, train=(), bn_train=("stem",), mutable=["batch_stats"])
+    _, updated = model.apply(variables, x, train=(), batch_stats_in=("stem",), mutable=["batch_stats"])
     after = trees.flatten(updated["batch_stats"])
     assert {p.split("/")[1] for p in before if not np.array_equal(before[p], after[p])} == {"stem"}
 
@@ -75,8 +75,8 @@ def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32():
     variables = models.init(model, jax.random.key(0))
     assert {leaf.dtype for leaf in trees.flatten(variables).values()} == {jnp.dtype("float32")}
     x = jax.random.normal(jax.random.key(1), (2, 8, 8, 3))
-    out, stats = model.apply(variables, x, bn_train=True, mutable=["batch_stats"])
-    assert out.carry["x"].dtype == jnp.bfloat16 and out.logits.dtype == out.features.dtype == jnp.float32
+    out, stats = model.apply(variables, x, batch_stats_in=True, mutable=["batch_stats"])
+    assert out.batch["x"].dtype == jnp.bfloat16 and out.logits.dtype == out.features.dtype == jnp.float32
     assert {leaf.dtype for leaf in trees.flatten(stats).values()} == {jnp.dtype("float32")}
     exact = models.create("cnn(widths=(4, 8))", 3, input_size=(8, 8)).apply(variables, x).logits
     np.testing.assert_allclose(model.apply(variables, x).logits, exact, atol=0.05)

@@ -55,7 +55,7 @@ def test_parameters_have_plain_names_and_float32_whatever_the_computation(variab
 
 def test_bfloat16_is_close(variables, x):
     exact, rough = apply(tiny(), variables, x), apply(tiny(dtype="bfloat16"), variables, x)
-    assert rough.carry["x"].dtype == jnp.bfloat16 and rough.features.dtype == rough.logits.dtype == jnp.float32
+    assert rough.batch["x"].dtype == jnp.bfloat16 and rough.features.dtype == rough.logits.dtype == jnp.float32
     np.testing.assert_allclose(rough.features, exact.features, atol=0.05)
 
 
@@ -77,7 +77,7 @@ def test_a_slice_equals_the_whole_with_dropout(pool, at, variables, x):
     model, rngs = tiny(f", pool={pool!r}, dropout=0.3, drop_path=0.5"), {"dropout": jax.random.key(2)}
     whole = model.apply(variables, x, train=True, rngs=rngs)
     first = model.apply(variables, x, stop=at, train=True, rngs=rngs)
-    rest = model.apply(variables, first.carry, start=at, train=True, rngs=rngs)
+    rest = model.apply(variables, first.batch, start=at, train=True, rngs=rngs)
     np.testing.assert_array_equal(rest.logits, whole.logits)
     assert np.abs(whole.logits - model.apply(variables, x).logits).max() > 1e-4
 

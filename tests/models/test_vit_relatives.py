@@ -83,7 +83,7 @@ def test_clip_projects_the_class_token_and_its_patches_have_no_bias(x):
     np.testing.assert_allclose(out.features, out.taps["norm"][:, 0] @ backbone["projection"]["kernel"], atol=1e-5)
     early = apply(model, variables, x, stop="projection")
     np.testing.assert_allclose(early.features, out.taps["norm"][:, 0], atol=1e-5)
-    np.testing.assert_array_equal(apply(model, variables, early.carry, start="projection").logits, out.logits)
+    np.testing.assert_array_equal(apply(model, variables, early.batch, start="projection").logits, out.logits)
 
 
 def test_siglip_pools_a_set_of_patches(x):
@@ -92,9 +92,9 @@ def test_siglip_pools_a_set_of_patches(x):
     assert set(variables["params"]["backbone"]["embed"]) == {"proj", "position"} and model.stages[-2:] == ("norm", "map")
     early = apply(model, variables, x, stop="map")
     whole = apply(model, variables, x).features
-    turned = early.carry | {"x": early.carry["x"][:, ::-1]}
+    turned = early.batch | {"x": early.batch["x"][:, ::-1]}
     np.testing.assert_allclose(apply(model, variables, turned, start="map").features, whole, atol=1e-5)
-    np.testing.assert_allclose(early.features, early.carry["x"].mean(1), atol=1e-5)
+    np.testing.assert_allclose(early.features, early.batch["x"].mean(1), atol=1e-5)
     assert whole.shape == (2, 16)
 
 

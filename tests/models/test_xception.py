@@ -42,7 +42,7 @@ def test_the_padding_of_the_maxima_matters_where_the_size_is_even():
     other = models.create("xception(width=0.03125, middle=1, padding='symmetric')", 3)
     for side, differs in ((8, True), (9, False)):
         x = {"x": np.random.default_rng(0).uniform(size=(1, side, side, 2)).astype(np.float32)}
-        a, b = (jax.jit(functools.partial(m.apply, start="stage1", stop="stage2"))(variables, x).carry["x"] for m in (model, other))
+        a, b = (jax.jit(functools.partial(m.apply, start="stage1", stop="stage2"))(variables, x).batch["x"] for m in (model, other))
         assert a.shape == b.shape and (np.abs(a - b).max() > 1e-3) == differs
 
 

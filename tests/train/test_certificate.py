@@ -102,7 +102,7 @@ def test_fault_decay_outside_the_group():
 
 def test_fault_batch_norm_of_a_frozen_stage_in_training_mode():
     run = tiny("freeze_first(1)")
-    faulty = run.step(dataclasses.replace(run.plans[0], bn_train=("stem", "stage1", "head")))
+    faulty = run.step(dataclasses.replace(run.plans[0], batch_stats_in=("stem", "stage1", "head")))
     found = run.certify(faulty, run.plans[0], run.begin())
     assert sorted(found.problems) == [f"statistic backbone/stem/bn/{s} of a frozen part is changed by the step" for s in ("mean", "var")]
 

@@ -1,16 +1,13 @@
 """Data: random-access sources, subsets, distortions, preprocessing, batches. A module here that registers a source is found by itself."""
 
-from tljax.data.arrays import from_arrays
 from tljax.data.augment import augmentation
 from tljax.data.distort import distort
-from tljax.data.images import from_files, image_files, read_image
 from tljax.data.pipeline import Batch, eval_batches, train_batches
 from tljax.data.preprocess import on_device, on_host
-from tljax.data.source import Source, class_counts, create, name_of, sources
+from tljax.data.source import Source, class_counts, create, name_of
+from tljax.data.sources.arrays import from_arrays
+from tljax.data.sources.images import from_files, image_files, read_image
 from tljax.data.subset import fraction, k_per_class, only_classes, split, take
-from tljax.registry import import_all
-
-import_all(__name__, list(__path__))
 
 __all__ = [
     "Batch",
@@ -30,7 +27,6 @@ __all__ = [
     "on_host",
     "only_classes",
     "read_image",
-    "sources",
     "split",
     "take",
     "train_batches",

@@ -47,7 +47,7 @@ def make(model: Any, transform: Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
     def pooled(variables: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, jax.Array]:
         outputs = model.apply(variables, transform(batch), stop=stop, taps=tuple(stages))
-        return {stage: model.backbone.pool(outputs.carry | {"x": outputs.taps[stage]}) for stage in stages}
+        return {stage: model.backbone.pool(outputs.batch | {"x": outputs.taps[stage]}) for stage in stages}
 
     return jax.jit(pooled, out_shardings=sharding.replicated(mesh))
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tljax import models, weights
-from tljax.data.text import Texts
+from tljax.data.sources.text import Texts
 from tljax.evaluate import predict
 
 TOWERS = {"clip_image": "clip_text", "clip_image_hf": "clip_text_hf", "siglip_image_hf": "siglip_text_hf"}

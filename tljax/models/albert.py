@@ -24,9 +24,9 @@ class Blocks(nn.Module):
         self.shared = Block(*self.block)
         nn.share_scope(self, self.shared)  # parameters attention/..., fc1/..., not shared/attention/...
 
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         for _ in range(self.depth):
-            batch = self.shared(batch, train=train, bn_train=bn_train)
+            batch = self.shared(batch, train=train, batch_stats_in=batch_stats_in)
         return batch
 
 

@@ -28,7 +28,7 @@ class ConvStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         for number, factor, size, stride, padding in self.convs:
             wide, name = self.width * factor, f"conv{number}"

@@ -82,7 +82,7 @@ class Block(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         drop = nn.Dropout(self.dropout, deterministic=not train)
         skip = nn.Dropout(self.drop_path, broadcast_dims=(1, 2), deterministic=not train)

@@ -68,7 +68,7 @@ class Embed(nn.Module):
     project: int = 0
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         ids, drawn = batch["x"], nn.initializers.normal(0.02)
         if ids.shape[1] > self.positions - self.offset:
             raise ValueError(f"'x' has {ids.shape[1]} tokens, but there are positions for {self.positions - self.offset}: truncate it")
@@ -118,7 +118,7 @@ class Block(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x, drop = batch["x"], nn.Dropout(self.dropout, deterministic=not train)
         branch = Attention(self.heads, self.dropout, self.dtype, name="attention")(x, batch["mask"], train)
         x = layer_norm(self.epsilon, self.dtype, "norm1")(x + drop(branch))
@@ -133,7 +133,7 @@ class Pooler(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         return batch | {"x": jnp.tanh(dense(x.shape[-1], self.dtype, "dense")(x[:, 0])), "tokens": x}
 

@@ -106,7 +106,7 @@ class ConvNorm(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, bn_train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         conv, style = self.conv, self.style
         if conv.size == (1, 1) and conv.stride == 1:
             x = pointwise(conv.width, self.dtype, "conv")(x)
@@ -118,7 +118,7 @@ class ConvNorm(nn.Module):
                 f"{'/'.join(self.path)}: no pixel is left for its {conv.size[0]}x{conv.size[1]} kernel: the images are too small"
             )
         norm = nn.BatchNorm(
-            not bn_train, momentum=style.momentum, epsilon=style.epsilon, use_scale=style.scale, dtype=self.dtype, name="bn"
+            not batch_stats_in, momentum=style.momentum, epsilon=style.epsilon, use_scale=style.scale, dtype=self.dtype, name="bn"
         )
         return nn.relu(norm(x))
 
@@ -131,24 +131,25 @@ class Branches(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, bn_train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         ends = []
         for i, layers in enumerate(self.branches):
             y = x
             for j, layer in enumerate(layers):
-                y = self._run(layer, f"branch{i}_{j}", y, bn_train)
+                y = self._run(layer, f"branch{i}_{j}", y, batch_stats_in)
             ends.append(y)
         return jnp.concatenate(ends, axis=-1)
 
-    def _run(self, layer: Layer, name: str, x: jax.Array, bn_train: bool) -> jax.Array:
+    def _run(self, layer: Layer, name: str, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         if isinstance(layer, Max):
             return max_pool(x, layer.size, layer.stride, layer.padding, layer.ceil)
         if isinstance(layer, Mean):
             return nn.avg_pool(x, (3, 3), (1, 1), "SAME", count_include_pad=self.style.count_padding)
         if isinstance(layer, Conv):
-            return ConvNorm(layer, self.style, self.dtype, name=name)(x, bn_train)
+            return ConvNorm(layer, self.style, self.dtype, name=name)(x, batch_stats_in)
         sides = [
-            ConvNorm(one, self.style, self.dtype, name=f"{name}{letter}")(x, bn_train) for letter, one in zip("abc", layer, strict=False)
+            ConvNorm(one, self.style, self.dtype, name=f"{name}{letter}")(x, batch_stats_in)
+            for letter, one in zip("abc", layer, strict=False)
         ]
         return jnp.concatenate(sides, axis=-1)
 
@@ -161,8 +162,8 @@ class ResidualBranches(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, bn_train: bool) -> jax.Array:
-        y = Branches(self.block.branches, self.style, self.dtype, name="branches")(x, bn_train)
+    def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
+        y = Branches(self.block.branches, self.style, self.dtype, name="branches")(x, batch_stats_in)
         y = x + self.block.scale * nn.Conv(x.shape[-1], (1, 1), dtype=self.dtype, name="conv")(y)
         return nn.relu(y) if self.block.relu else y
 
@@ -175,17 +176,17 @@ class PartStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         for name, part in self.parts:
             if isinstance(part, Max):
                 x = max_pool(x, part.size, part.stride, part.padding, part.ceil)
             elif isinstance(part, Conv):
-                x = ConvNorm(part, self.style, self.dtype, name=name)(x, bn_train)
+                x = ConvNorm(part, self.style, self.dtype, name=name)(x, batch_stats_in)
             elif isinstance(part, Mixed):
-                x = Branches(part.branches, self.style, self.dtype, name=name)(x, bn_train)
+                x = Branches(part.branches, self.style, self.dtype, name=name)(x, batch_stats_in)
             else:
-                x = ResidualBranches(part, self.style, self.dtype, name=name)(x, bn_train)
+                x = ResidualBranches(part, self.style, self.dtype, name=name)(x, batch_stats_in)
         return batch | {"x": x}
 
 

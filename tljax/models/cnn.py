@@ -19,9 +19,9 @@ class ConvStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = nn.Conv(self.width, (3, 3), self.stride, padding=1, use_bias=False, dtype=self.dtype, name="conv")(batch["x"])
-        x = nn.relu(batch_norm(bn_train, self.dtype, name="bn")(x))
+        x = nn.relu(batch_norm(batch_stats_in, self.dtype, name="bn")(x))
         return batch | {"x": nn.Dropout(self.dropout, deterministic=not train)(x)}
 
 

@@ -33,7 +33,7 @@ class Stem(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = nn.Conv(self.width, (4, 4), 4, "VALID", dtype=self.dtype, kernel_init=_drawn(), name="conv")(batch["x"])
         return batch | {"x": norm(self.epsilon, self.dtype, "norm")(x)}
 
@@ -72,7 +72,7 @@ class Stage(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         if self.downsample:
             x = norm(self.epsilon, self.dtype, "downsample_norm")(x)
@@ -92,7 +92,7 @@ class PooledNorm(nn.Module):
         self.norm = norm(self.epsilon, self.dtype)
         nn.share_scope(self, self.norm)
 
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         return batch | {"x": self.norm(batch["x"].mean(axis=(1, 2)))}
 
 

@@ -19,7 +19,7 @@ class DistilledHead(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> jax.Array:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> jax.Array:
         x = batch["features"]
         if x.shape[-1] % 2:
             raise ValueError(f"the head 'distilled' reads two tokens of equal width, but the backbone gives {x.shape[-1]} features")

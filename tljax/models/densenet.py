@@ -28,9 +28,9 @@ class Style(NamedTuple):
     epsilon: float
 
 
-def norm_relu(x: jax.Array, bn_train: bool, epsilon: float, dtype: Any, name: str) -> jax.Array:
+def norm_relu(x: jax.Array, batch_stats_in: bool, epsilon: float, dtype: Any, name: str) -> jax.Array:
     """BatchNorm, then ReLU."""
-    return nn.relu(batch_norm(bn_train, dtype, name, epsilon)(x))
+    return nn.relu(batch_norm(batch_stats_in, dtype, name, epsilon)(x))
 
 
 class Stem(nn.Module):
@@ -41,11 +41,11 @@ class Stem(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = nn.Conv(self.width, (7, 7), 2, 3, use_bias=False, dtype=self.dtype, kernel_init=nn.initializers.he_normal(), name="conv")(
             batch["x"]
         )
-        x = norm_relu(x, bn_train, self.epsilon, self.dtype, "norm")
+        x = norm_relu(x, batch_stats_in, self.epsilon, self.dtype, "norm")
         return batch | {"x": nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))}
 
 
@@ -56,10 +56,10 @@ class DenseLayer(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool, bn_train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool, batch_stats_in: bool) -> jax.Array:
         growth, bottleneck, dropout, epsilon = self.style
-        y = norm_relu(x, bn_train, epsilon, self.dtype, "norm1")
-        y = norm_relu(pointwise(bottleneck * growth, self.dtype, "conv1")(y), bn_train, epsilon, self.dtype, "norm2")
+        y = norm_relu(x, batch_stats_in, epsilon, self.dtype, "norm1")
+        y = norm_relu(pointwise(bottleneck * growth, self.dtype, "conv1")(y), batch_stats_in, epsilon, self.dtype, "norm2")
         y = nn.Conv(growth, (3, 3), padding=1, use_bias=False, dtype=self.dtype, kernel_init=nn.initializers.he_normal(), name="conv2")(y)
         return jnp.concatenate([x, nn.Dropout(dropout, deterministic=not train)(y)], axis=-1)
 
@@ -72,8 +72,8 @@ class Transition(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, bn_train: bool) -> jax.Array:
-        x = pointwise(self.width, self.dtype, "conv")(norm_relu(x, bn_train, self.epsilon, self.dtype, "norm"))
+    def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
+        x = pointwise(self.width, self.dtype, "conv")(norm_relu(x, batch_stats_in, self.epsilon, self.dtype, "norm"))
         return nn.avg_pool(x, (2, 2), (2, 2))
 
 
@@ -86,12 +86,12 @@ class DenseStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         if self.width:
-            x = Transition(self.width, self.style.epsilon, self.dtype, name="transition")(x, bn_train)
+            x = Transition(self.width, self.style.epsilon, self.dtype, name="transition")(x, batch_stats_in)
         for i in range(1, self.layers + 1):
-            x = DenseLayer(self.style, self.dtype, name=f"layer{i}")(x, train, bn_train)
+            x = DenseLayer(self.style, self.dtype, name=f"layer{i}")(x, train, batch_stats_in)
         return batch | {"x": x}
 
 
@@ -102,8 +102,8 @@ class FinalNorm(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
-        return batch | {"x": norm_relu(batch["x"], bn_train, self.epsilon, self.dtype, "norm")}
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
+        return batch | {"x": norm_relu(batch["x"], batch_stats_in, self.epsilon, self.dtype, "norm")}
 
 
 def densenet(

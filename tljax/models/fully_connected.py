@@ -35,7 +35,7 @@ class FirstFullyConnected(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         rows, columns = (max(n, self.size) if self.sliding else self.size for n in x.shape[1:3])
         x = _dropped(adaptive_mean(x, (rows, columns)), self.dropout, BEFORE, train)
@@ -54,7 +54,7 @@ class FullyConnected(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = _dropped(batch["x"], self.dropout, BEFORE, train)
         x = nn.relu(nn.Dense(self.width, dtype=self.dtype, kernel_init=he, name="linear")(x))
         return batch | {"x": _dropped(x, self.dropout, AFTER, train)}

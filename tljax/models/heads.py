@@ -24,7 +24,7 @@ class LinearHead(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> jax.Array:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> jax.Array:
         x = nn.Dropout(self.dropout, deterministic=not train)(batch["features"])
         kernel = self.param("kernel", nn.initializers.normal(self.init_scale), (x.shape[-1], self.num_classes))
         bias = self.param("bias", nn.initializers.zeros, (self.num_classes,))
@@ -41,7 +41,7 @@ class MlpHead(nn.Module):
     activation: str = "relu"
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> jax.Array:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> jax.Array:
         x = nn.Dropout(self.dropout, deterministic=not train)(batch["features"])
         x = ACTIVATIONS[self.activation](nn.Dense(self.hidden, dtype=self.dtype, name="hidden")(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
@@ -56,7 +56,7 @@ class CosineHead(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> jax.Array:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> jax.Array:
         x = batch["features"]
         kernel = self.param("kernel", nn.initializers.lecun_normal(), (x.shape[-1], self.num_classes))
         scale = self.param("scale", nn.initializers.constant(self.scale), ())
@@ -71,7 +71,7 @@ class FeaturesHead(nn.Module):
     normalise: bool = False
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> jax.Array:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> jax.Array:
         x: jax.Array = batch["features"]
         if x.shape[-1] != self.num_classes:
             raise ValueError(f"the head 'features' has num_classes={self.num_classes}, but the backbone gives {x.shape[-1]} features")

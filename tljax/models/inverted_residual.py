@@ -84,10 +84,10 @@ class Stem(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         padding, epsilon, momentum = self.style
         x = image_conv(self.width, 2, same(padding, 3), self.dtype, "conv")(batch["x"])
-        return batch | {"x": ACTIVATIONS[self.activation](batch_norm(bn_train, self.dtype, "bn", epsilon, momentum)(x))}
+        return batch | {"x": ACTIVATIONS[self.activation](batch_norm(batch_stats_in, self.dtype, "bn", epsilon, momentum)(x))}
 
 
 class LastConv(nn.Module):
@@ -99,10 +99,10 @@ class LastConv(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         _, epsilon, momentum = self.style
         x = pointwise(self.width, self.dtype, "conv")(batch["x"])
-        return batch | {"x": ACTIVATIONS[self.activation](batch_norm(bn_train, self.dtype, "bn", epsilon, momentum)(x))}
+        return batch | {"x": ACTIVATIONS[self.activation](batch_norm(batch_stats_in, self.dtype, "bn", epsilon, momentum)(x))}
 
 
 class SqueezeExcite(nn.Module):
@@ -131,10 +131,10 @@ class InvertedResidual(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool, bn_train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool, batch_stats_in: bool) -> jax.Array:
         spec, (padding, epsilon, momentum) = self.spec, self.style
         activation = ACTIVATIONS[spec.activation]
-        norm = functools.partial(batch_norm, bn_train, self.dtype, epsilon=epsilon, momentum=momentum)
+        norm = functools.partial(batch_norm, batch_stats_in, self.dtype, epsilon=epsilon, momentum=momentum)
         y = x
         if spec.inner != x.shape[-1]:
             y = activation(norm(name="expand_bn")(pointwise(spec.inner, self.dtype, "expand")(y)))
@@ -156,10 +156,10 @@ class InvertedStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         for spec in self.specs:
-            x = InvertedResidual(spec, self.style, self.dtype, name=spec.name)(x, train, bn_train)
+            x = InvertedResidual(spec, self.style, self.dtype, name=spec.name)(x, train, batch_stats_in)
         return batch | {"x": x}
 
 

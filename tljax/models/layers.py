@@ -16,15 +16,17 @@ Padding = Margins | str
 
 
 def batch_norm(
-    bn_train: bool, dtype: Any, name: str, epsilon: float = 1e-5, momentum: float = 0.9, scale_init: Any = nn.initializers.ones
+    batch_stats_in: bool, dtype: Any, name: str, epsilon: float = 1e-5, momentum: float = 0.9, scale_init: Any = nn.initializers.ones
 ) -> nn.BatchNorm:
     """BatchNorm (Ioffe and Szegedy 2015) with statistics in float32.
 
-    With `bn_train` it normalises by the batch's statistics and updates the running ones,
+    With `batch_stats_in` it normalises by the batch's statistics and updates the running ones,
     ``running = momentum * running + (1 - momentum) * batch`` (biased variance; PyTorch stores n / (n - 1) times it, with momentum
     counted the other way round: its 0.1 is 0.9 here). Without, it uses the running statistics and leaves them alone.
     """
-    return nn.BatchNorm(use_running_average=not bn_train, momentum=momentum, epsilon=epsilon, dtype=dtype, scale_init=scale_init, name=name)
+    return nn.BatchNorm(
+        use_running_average=not batch_stats_in, momentum=momentum, epsilon=epsilon, dtype=dtype, scale_init=scale_init, name=name
+    )
 
 
 def image_conv(width: int, stride: int, padding: Any, dtype: Any, name: str) -> nn.Conv:

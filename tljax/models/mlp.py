@@ -17,7 +17,7 @@ class Layer(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"].reshape(batch["x"].shape[0], -1)
         x = nn.relu(nn.Dense(self.width, dtype=self.dtype, name="dense")(x))
         return batch | {"x": nn.Dropout(self.dropout, deterministic=not train)(x)}

@@ -37,11 +37,11 @@ class Stem(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         activation, padding, epsilon, momentum = self.style
         pad: Padding = "SAME" if padding == "asymmetric" else ((1, 1), (1, 1))
         x = image_conv(self.width, 2, pad, self.dtype, "conv")(batch["x"])
-        return batch | {"x": ACTIVATIONS[activation](batch_norm(bn_train, self.dtype, "bn", epsilon, momentum)(x))}
+        return batch | {"x": ACTIVATIONS[activation](batch_norm(batch_stats_in, self.dtype, "bn", epsilon, momentum)(x))}
 
 
 class Block(nn.Module):
@@ -53,13 +53,13 @@ class Block(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, bn_train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         activation, padding, epsilon, momentum = self.style
         low = 0 if padding == "asymmetric" and self.stride == 2 else 1
         x = DepthwiseConv(3, self.stride, ((low, 1), (low, 1)), self.dtype, name="depthwise")(x)
-        x = ACTIVATIONS[activation](batch_norm(bn_train, self.dtype, "depthwise_bn", epsilon, momentum)(x))
+        x = ACTIVATIONS[activation](batch_norm(batch_stats_in, self.dtype, "depthwise_bn", epsilon, momentum)(x))
         x = pointwise(self.width, self.dtype, "pointwise")(x)
-        return ACTIVATIONS[activation](batch_norm(bn_train, self.dtype, "pointwise_bn", epsilon, momentum)(x))
+        return ACTIVATIONS[activation](batch_norm(batch_stats_in, self.dtype, "pointwise_bn", epsilon, momentum)(x))
 
 
 class SeparableStage(nn.Module):
@@ -70,10 +70,10 @@ class SeparableStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         for number, width, stride in self.blocks:
-            x = Block(width, stride, self.style, self.dtype, name=f"block{number}")(x, bn_train)
+            x = Block(width, stride, self.style, self.dtype, name=f"block{number}")(x, batch_stats_in)
         return batch | {"x": x}
 
 

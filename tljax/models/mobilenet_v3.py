@@ -77,7 +77,7 @@ class Penultimate(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = nn.hard_swish(nn.Dense(self.width, dtype=self.dtype, name="fc")(mean_pool(batch)))
         return batch | {"x": nn.Dropout(self.dropout, deterministic=not train)(x)}
 

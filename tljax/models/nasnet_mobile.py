@@ -30,11 +30,11 @@ class SeparableTwice(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, bn_train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         for i, stride in ((1, self.stride), (2, 1)):
             x = DepthwiseConv(self.size, stride, dtype=self.dtype, name=f"depthwise{i}")(nn.relu(x))
             x = pointwise(self.filters, self.dtype, f"pointwise{i}")(x)
-            x = batch_norm(bn_train, self.dtype, f"bn{i}", *self.norm)(x)
+            x = batch_norm(batch_stats_in, self.dtype, f"bn{i}", *self.norm)(x)
         return x
 
 
@@ -51,7 +51,7 @@ class Adjust(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, bn_train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         x = nn.relu(x)
         if self.how == HALVED:
             shifted = jnp.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))[:, 1:, 1:]
@@ -59,7 +59,7 @@ class Adjust(nn.Module):
             x = jnp.concatenate(halves, axis=-1)
         else:
             x = pointwise(self.filters, self.dtype, "conv")(x)
-        return batch_norm(bn_train, self.dtype, "bn", *self.norm)(x)
+        return batch_norm(batch_stats_in, self.dtype, "bn", *self.norm)(x)
 
 
 def _mean(x: jax.Array) -> jax.Array:
@@ -77,29 +77,33 @@ class Cell(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, previous: jax.Array, bn_train: bool) -> jax.Array:
-        p = previous if self.how == AS_IS else Adjust(self.filters, self.how, self.norm, self.dtype, name="adjust")(previous, bn_train)
+    def __call__(self, x: jax.Array, previous: jax.Array, batch_stats_in: bool) -> jax.Array:
+        p = (
+            previous
+            if self.how == AS_IS
+            else Adjust(self.filters, self.how, self.norm, self.dtype, name="adjust")(previous, batch_stats_in)
+        )
         h = pointwise(self.filters, self.dtype, "conv")(nn.relu(x))
-        h = batch_norm(bn_train, self.dtype, "bn", *self.norm)(h)
-        return self._normal(h, p, bn_train) if self.kind == "normal" else self._reduction(h, p, bn_train)
+        h = batch_norm(batch_stats_in, self.dtype, "bn", *self.norm)(h)
+        return self._normal(h, p, batch_stats_in) if self.kind == "normal" else self._reduction(h, p, batch_stats_in)
 
-    def _separable(self, x: jax.Array, size: int, name: str, bn_train: bool, stride: int = 1) -> jax.Array:
-        return SeparableTwice(self.filters, size, stride, self.norm, self.dtype, name=name)(x, bn_train)
+    def _separable(self, x: jax.Array, size: int, name: str, batch_stats_in: bool, stride: int = 1) -> jax.Array:
+        return SeparableTwice(self.filters, size, stride, self.norm, self.dtype, name=name)(x, batch_stats_in)
 
-    def _normal(self, h: jax.Array, p: jax.Array, bn_train: bool) -> jax.Array:
-        one = self._separable(h, 5, "left1", bn_train) + self._separable(p, 3, "right1", bn_train)
-        two = self._separable(p, 5, "left2", bn_train) + self._separable(p, 3, "right2", bn_train)
-        five = self._separable(h, 3, "left5", bn_train) + h
+    def _normal(self, h: jax.Array, p: jax.Array, batch_stats_in: bool) -> jax.Array:
+        one = self._separable(h, 5, "left1", batch_stats_in) + self._separable(p, 3, "right1", batch_stats_in)
+        two = self._separable(p, 5, "left2", batch_stats_in) + self._separable(p, 3, "right2", batch_stats_in)
+        five = self._separable(h, 3, "left5", batch_stats_in) + h
         return jnp.concatenate([p, one, two, _mean(h) + p, 2 * _mean(p), five], axis=-1)
 
-    def _reduction(self, h: jax.Array, p: jax.Array, bn_train: bool) -> jax.Array:
+    def _reduction(self, h: jax.Array, p: jax.Array, batch_stats_in: bool) -> jax.Array:
         rows, columns = jax.lax.padtype_to_pads(h.shape[1:3], (3, 3), (2, 2), "SAME")
         padded = jnp.pad(h, ((0, 0), rows, columns, (0, 0)))  # with zeros for the maximum too, though h can be negative
         largest = nn.max_pool(padded, (3, 3), (2, 2))
-        one = self._separable(h, 5, "left1", bn_train, 2) + self._separable(p, 7, "right1", bn_train, 2)
-        two = largest + self._separable(p, 7, "right2", bn_train, 2)
-        three = nn.avg_pool(padded, (3, 3), (2, 2)) + self._separable(p, 5, "right3", bn_train, 2)
-        five = self._separable(one, 3, "left4", bn_train) + largest
+        one = self._separable(h, 5, "left1", batch_stats_in, 2) + self._separable(p, 7, "right1", batch_stats_in, 2)
+        two = largest + self._separable(p, 7, "right2", batch_stats_in, 2)
+        three = nn.avg_pool(padded, (3, 3), (2, 2)) + self._separable(p, 5, "right3", batch_stats_in, 2)
+        five = self._separable(one, 3, "left4", batch_stats_in) + largest
         return jnp.concatenate([two, three, two + _mean(one), five], axis=-1)
 
 
@@ -111,11 +115,11 @@ class Stem(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = nn.Conv(self.width, (3, 3), 2, "VALID", use_bias=False, dtype=self.dtype, name="conv")(batch["x"])
         if 0 in x.shape:
             raise ValueError(f"images of {batch['x'].shape[1]} x {batch['x'].shape[2]} pixels are too small for nasnet_mobile")
-        x = batch_norm(bn_train, self.dtype, "bn", *self.norm)(x)
+        x = batch_norm(batch_stats_in, self.dtype, "bn", *self.norm)(x)
         return batch | {"x": x, "previous": x}
 
 
@@ -128,14 +132,14 @@ class CellStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         if "previous" not in batch:
             raise ValueError(
                 f"{self.name} of nasnet_mobile reads, besides 'x', the input of the cell before it as 'previous' from the batch"
             )
         x, previous = batch["x"], batch["previous"]
         for name, kind, filters, how in self.cells:
-            x, previous = Cell(kind, filters, how, self.norm, self.dtype, name=name)(x, previous, bn_train), x
+            x, previous = Cell(kind, filters, how, self.norm, self.dtype, name=name)(x, previous, batch_stats_in), x
         return batch | {"x": nn.relu(x) if self.relu else x, "previous": previous}
 
 

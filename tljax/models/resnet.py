@@ -77,10 +77,10 @@ class Stem(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         _, bias, epsilon = self.style
         x = conv(self.width, 7, 2, bias, self.dtype, "conv")(batch["x"])
-        x = nn.relu(batch_norm(bn_train, self.dtype, "bn", epsilon)(x))
+        x = nn.relu(batch_norm(batch_stats_in, self.dtype, "bn", epsilon)(x))
         return batch | {"x": nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))}
 
 
@@ -95,17 +95,17 @@ class Block(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, bn_train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         zero_init_last, bias, epsilon = self.style
         y, last, stride = x, len(self.convs), math.prod(stride for _, stride, _, _ in self.convs)
         for i, (size, step, width, groups) in enumerate(self.convs, 1):
             y = conv(width, size, step, bias, self.dtype, f"conv{i}", groups)(y)
             init = nn.initializers.zeros if zero_init_last and i == last else nn.initializers.ones
-            y = batch_norm(bn_train, self.dtype, f"bn{i}", epsilon, scale_init=init)(y)
+            y = batch_norm(batch_stats_in, self.dtype, f"bn{i}", epsilon, scale_init=init)(y)
             y = y if i == last else nn.relu(y)
         if stride > 1 or x.shape[-1] != y.shape[-1]:
             x = conv(y.shape[-1], 1, stride, bias, self.dtype, "shortcut_conv")(x)
-            x = batch_norm(bn_train, self.dtype, "shortcut_bn", epsilon)(x)
+            x = batch_norm(batch_stats_in, self.dtype, "shortcut_bn", epsilon)(x)
         return nn.relu(x + y)
 
 
@@ -117,10 +117,10 @@ class ResidualStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         for i, convs in enumerate(self.blocks):
-            x = Block(convs, self.style, self.dtype, name=f"block{i}")(x, bn_train)
+            x = Block(convs, self.style, self.dtype, name=f"block{i}")(x, batch_stats_in)
         return batch | {"x": x}
 
 

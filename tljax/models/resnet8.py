@@ -18,9 +18,9 @@ class Stem(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = nn.Conv(self.width, (3, 3), kernel_init=nn.initializers.he_normal(), dtype=self.dtype, name="conv")(batch["x"])
-        return batch | {"x": nn.relu(batch_norm(bn_train, self.dtype, "bn", self.epsilon)(x))}
+        return batch | {"x": nn.relu(batch_norm(batch_stats_in, self.dtype, "bn", self.epsilon)(x))}
 
 
 class Block(nn.Module):
@@ -36,14 +36,14 @@ class Block(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         def conv(x: Any, size: int, stride: int, name: str) -> Any:
             init = nn.initializers.he_normal()
             return nn.Conv(self.width, (size, size), stride, padding="SAME", kernel_init=init, dtype=self.dtype, name=name)(x)
 
         x = batch["x"]
-        y = nn.relu(batch_norm(bn_train, self.dtype, "bn1", self.epsilon)(conv(x, 3, self.stride, "conv1")))
-        y = batch_norm(bn_train, self.dtype, "bn2", self.epsilon)(conv(y, 3, 1, "conv2"))
+        y = nn.relu(batch_norm(batch_stats_in, self.dtype, "bn1", self.epsilon)(conv(x, 3, self.stride, "conv1")))
+        y = batch_norm(batch_stats_in, self.dtype, "bn2", self.epsilon)(conv(y, 3, 1, "conv2"))
         x = conv(x, 1, self.stride, "shortcut") if self.stride > 1 else x
         return batch | {"x": nn.relu(x + y)}
 

@@ -18,9 +18,9 @@ class Stem(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = nn.Conv(self.width, (3, 3), padding=1, use_bias=False, dtype=self.dtype, name="conv")(batch["x"])
-        return batch | {"x": nn.relu(batch_norm(bn_train, self.dtype, name="bn")(x))}
+        return batch | {"x": nn.relu(batch_norm(batch_stats_in, self.dtype, name="bn")(x))}
 
 
 class Block(nn.Module):
@@ -31,11 +31,11 @@ class Block(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, bn_train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         y = nn.Conv(self.width, (3, 3), self.stride, padding=1, use_bias=False, dtype=self.dtype, name="conv1")(x)
-        y = nn.relu(batch_norm(bn_train, self.dtype, name="bn1")(y))
+        y = nn.relu(batch_norm(batch_stats_in, self.dtype, name="bn1")(y))
         y = nn.Conv(self.width, (3, 3), padding=1, use_bias=False, dtype=self.dtype, name="conv2")(y)
-        y = batch_norm(bn_train, self.dtype, name="bn2")(y)
+        y = batch_norm(batch_stats_in, self.dtype, name="bn2")(y)
         same = self.stride == 1 and x.shape[-1] == self.width
         return nn.relu(y + (x if same else option_a_shortcut(x, self.width, self.stride)))
 
@@ -49,10 +49,10 @@ class ResidualStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         for i in range(self.depth):
-            x = Block(self.width, self.stride if i == 0 else 1, self.dtype, name=f"block{i}")(x, bn_train)
+            x = Block(self.width, self.stride if i == 0 else 1, self.dtype, name=f"block{i}")(x, batch_stats_in)
         return batch | {"x": x}
 
 

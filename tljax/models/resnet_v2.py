@@ -41,11 +41,11 @@ class Style(NamedTuple):
     bias: bool
 
 
-def norm_relu(x: jax.Array, bn_train: bool, style: Style, dtype: Any, name: str) -> jax.Array:
+def norm_relu(x: jax.Array, batch_stats_in: bool, style: Style, dtype: Any, name: str) -> jax.Array:
     """The norm, then ReLU."""
     if style.groups:
         return nn.relu(nn.GroupNorm(style.groups, epsilon=style.epsilon, dtype=dtype, use_fast_variance=False, name=name)(x))
-    return nn.relu(batch_norm(bn_train, dtype, name, style.epsilon)(x))
+    return nn.relu(batch_norm(batch_stats_in, dtype, name, style.epsilon)(x))
 
 
 def standardised(kernel: jax.Array, epsilon: float) -> jax.Array:
@@ -84,7 +84,7 @@ class Stem(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = Conv(self.width, 7, 2, self.style, self.style.bias, self.dtype, name="conv")(batch["x"])
         # zeros take part in the maximum: unlike after a ReLU, this is not the same as no padding at all
         x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -104,9 +104,9 @@ class Block(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, bn_train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         conv = functools.partial(Conv, style=self.style, dtype=self.dtype)
-        act = functools.partial(norm_relu, bn_train=bn_train, style=self.style, dtype=self.dtype)
+        act = functools.partial(norm_relu, batch_stats_in=batch_stats_in, style=self.style, dtype=self.dtype)
         y = act(x, name="norm1")
         if self.project:
             x = conv(4 * self.width, 1, self.stride, bias=self.style.bias, name="shortcut_conv")(y)
@@ -126,10 +126,10 @@ class ResidualStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         for i, stride in enumerate(self.strides):
-            x = Block(self.width, stride, i == 0, self.style, self.dtype, name=f"block{i}")(x, bn_train)
+            x = Block(self.width, stride, i == 0, self.style, self.dtype, name=f"block{i}")(x, batch_stats_in)
         return batch | {"x": x}
 
 
@@ -140,8 +140,8 @@ class FinalNorm(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
-        return batch | {"x": norm_relu(batch["x"], bn_train, self.style, self.dtype, "norm")}
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
+        return batch | {"x": norm_relu(batch["x"], batch_stats_in, self.style, self.dtype, "norm")}
 
 
 def _backbone(

@@ -32,7 +32,7 @@ class Stem(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = nn.relu(conv(self.width, self.size, self.dtype, "conv", stride=2)(batch["x"]))
         return batch | {"x": max_pool(x, 3, 2, ceil_mode=self.ceil_mode)}
 
@@ -59,7 +59,7 @@ class FireStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         for number, squeeze in self.fires:
             x = Fire(squeeze, self.dtype, name=f"fire{number}")(x)
@@ -113,7 +113,7 @@ class MapsHead(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> jax.Array:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> jax.Array:
         x = batch["x"]
         if x.ndim != 4:
             raise ValueError(f"the head maps reads maps [B, H, W, D], but the backbone ends in {list(x.shape)}")

@@ -27,7 +27,7 @@ class TokenHead(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> jax.Array:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> jax.Array:
         x = nn.Dropout(self.dropout, deterministic=not train)(token_vectors(batch))
         kernel = self.param("kernel", nn.initializers.normal(0.02), (x.shape[-1], self.num_classes))
         bias = self.param("bias", nn.initializers.zeros, (self.num_classes,))
@@ -40,7 +40,7 @@ class SpanHead(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> dict[str, jax.Array]:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> dict[str, jax.Array]:
         both = at_least_float32(dense(2, self.dtype, "span")(token_vectors(batch)))
         return {"start": both[..., 0], "end": both[..., 1]}
 
@@ -57,7 +57,7 @@ class MaskedLanguageHead(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> jax.Array:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> jax.Array:
         table = batch["table"].astype(self.dtype)
         if len(table) != self.vocabulary:
             raise ValueError(f"masked_lm has num_classes={self.vocabulary}, but the vocabulary holds {len(table)} tokens")

@@ -40,7 +40,7 @@ class Embed(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         ids = batch["x"]
         if ids.shape[1] > self.positions or (self.fixed and ids.shape[1] < self.positions):
             what = "pad or truncate it to that" if self.fixed else "truncate it"

@@ -47,7 +47,7 @@ class FinalNorm(nn.Module):
         self.norm = attention.norm(self.epsilon, self.dtype)
         nn.share_scope(self, self.norm)  # parameters norm/scale, norm/bias
 
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         return batch | {"x": self.norm(pooling("mean", self.prefix)(batch) if self.pool == "mean" else batch["x"])}
 
 
@@ -61,7 +61,7 @@ class MapPool(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         probe = self.param("probe", nn.initializers.xavier_uniform(), (1, 1, x.shape[-1]))
         y = jnp.broadcast_to(probe.astype(x.dtype), (len(x), 1, x.shape[-1]))
@@ -83,6 +83,6 @@ class Project(nn.Module):
         self.dense = nn.Dense(self.width, use_bias=self.bias, dtype=self.dtype)
         nn.share_scope(self, self.dense)
 
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = self.dense(self.pool(batch))
         return batch | {"x": jnp.tanh(x) if self.tanh else x}

@@ -20,13 +20,13 @@ class Outputs:
       logits: the head's output, `[B, num_classes]` float32 (or a dict of arrays); None where the slice ends before the head.
       features: pooled output of the last stage that ran, `[B, D]` float32.
       taps: the intermediates asked for, by name.
-      carry: the batch dict at the slice's end; ``apply(variables, carry, start=stop)`` goes on from there.
+      batch: the batch dict at the slice's end; ``apply(variables, outputs.batch, start=stop)`` goes on from there.
     """
 
     logits: Any
     features: jax.Array
     taps: dict[str, jax.Array]
-    carry: Batch
+    batch: Batch
 
 
 def mean_pool(batch: Batch) -> jax.Array:
@@ -53,7 +53,7 @@ class Backbone(nn.Module):
 
     Attributes:
       layout: the stages as data, ``(name, module class, positional arguments)``. A stage module has the call
-        ``stage(batch, *, train, bn_train) -> batch``: it replaces `batch["x"]`, hands the rest on, and owns at least one parameter.
+        ``stage(batch, *, train, batch_stats_in) -> batch``: it replaces `batch["x"]`, hands the rest on, and owns at least one parameter.
       inputs: ``(name, shape without the batch axis, dtype)`` of each model input.
       pool: ``batch -> features [B, D]``.
       remat: stages whose activations are recomputed in the backward pass (less memory, one more forward).
@@ -70,22 +70,22 @@ class Backbone(nn.Module):
         return tuple(name for name, _, _ in self.layout)
 
     @nn.compact
-    def __call__(self, batch: Batch, start: int, stop: int, train: Collection[str], bn_train: Collection[str]) -> Batch:
+    def __call__(self, batch: Batch, start: int, stop: int, train: Collection[str], batch_stats_in: Collection[str]) -> Batch:
         for name, stage, arguments in self.layout[start:stop]:
             run = nn.remat(_call, static_argnums=(2, 3)) if name in self.remat else _call
-            batch = run(stage(*arguments, name=name), batch, name in train, name in bn_train)
+            batch = run(stage(*arguments, name=name), batch, name in train, name in batch_stats_in)
             batch = tap(batch, name, batch["x"])
         return batch
 
 
-def _call(stage: nn.Module, batch: Batch, train: bool, bn_train: bool) -> Batch:
-    return stage(batch, train=train, bn_train=bn_train)  # type: ignore[operator]
+def _call(stage: nn.Module, batch: Batch, train: bool, batch_stats_in: bool) -> Batch:
+    return stage(batch, train=train, batch_stats_in=batch_stats_in)  # type: ignore[operator]
 
 
 class TransferModel(nn.Module):
     """A backbone and a head; parameters are ``{"backbone": {stage: ...}, "head": ...}``.
 
-    A head is a module with the call ``head(batch, *, train, bn_train) -> logits``; it reads `batch["features"]` (`[B, D]` float32),
+    A head is a module with the call ``head(batch, *, train, batch_stats_in) -> logits``; it reads `batch["features"]` (`[B, D]` float32),
     the backbone's output `batch["x"]`, and those of `batch["taps"]` that it lists in its attribute `taps`.
     """
 
@@ -109,7 +109,7 @@ class TransferModel(nn.Module):
         start: str | None = None,
         stop: str | None = None,
         train: Parts = (),
-        bn_train: Parts | None = None,
+        batch_stats_in: Parts | None = None,
         taps: Collection[str] = (),
     ) -> Outputs:
         """Run the half-open slice of stages `start..stop`; a slice gives bit for bit what the whole gives, dropout included.
@@ -119,7 +119,8 @@ class TransferModel(nn.Module):
           start: first stage that runs (default: the first; ``"head"``: only the head).
           stop: first stage that does not run (``"head"``: the whole backbone without the head; default: everything).
           train: the parts (stages, ``"head"``) with dropout on; True means all. Needs an rng called ``dropout``.
-          bn_train: the parts whose BatchNorm uses and updates batch statistics (default: as `train`); needs ``mutable=["batch_stats"]``.
+          batch_stats_in: the parts whose BatchNorm uses and updates batch statistics (default: as `train`); needs
+            ``mutable=["batch_stats"]``.
           taps: names of the intermediates to return.
 
         Raises:
@@ -131,11 +132,11 @@ class TransferModel(nn.Module):
         if last < first:
             raise ValueError(f"stop={stop!r} comes before start={start!r}; the stages are {bounds}")
         train = _parts(bounds, train)
-        bn_train = train if bn_train is None else _parts(bounds, bn_train)
+        batch_stats_in = train if batch_stats_in is None else _parts(bounds, batch_stats_in)
         batch = dict(batch) if isinstance(batch, Mapping) else {"x": batch}
         if first == 0:
             self._check(batch)
-        batch = self.backbone({"taps": {}} | batch, first, min(last, len(self.stages)), train, bn_train)
+        batch = self.backbone({"taps": {}} | batch, first, min(last, len(self.stages)), train, batch_stats_in)
         features = self.backbone.pool(batch)
         wanted = {*taps, *getattr(self.head, "taps", ())}
         logits = None
@@ -143,7 +144,7 @@ class TransferModel(nn.Module):
             missing = sorted(wanted - batch["taps"].keys())
             if missing:
                 raise ValueError(f"no intermediate is called {missing}; there are {sorted(batch['taps'])}")
-            logits = self.head(batch | {"features": features}, train="head" in train, bn_train="head" in bn_train)  # type: ignore[operator]
+            logits = self.head(batch | {"features": features}, train="head" in train, batch_stats_in="head" in batch_stats_in)  # type: ignore[operator]
         kept = {name: value for name, value in batch["taps"].items() if name in wanted}
         return Outputs(logits, features, {name: kept[name] for name in taps if name in kept}, batch | {"taps": kept})
 

@@ -30,11 +30,11 @@ class ConvStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x, init = batch["x"], nn.initializers.variance_scaling(2.0, "fan_out", "normal")
         for i in range(1, self.count + 1):
             x = nn.Conv(self.width, (3, 3), padding=1, dtype=self.dtype, kernel_init=init, name=f"conv{i}")(x)
-            x = nn.relu(batch_norm(bn_train, self.dtype, name=f"bn{i}")(x) if self.norm else x)
+            x = nn.relu(batch_norm(batch_stats_in, self.dtype, name=f"bn{i}")(x) if self.norm else x)
         return batch | {"x": max_pool(x, 2, 2)}
 
 

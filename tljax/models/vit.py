@@ -44,7 +44,7 @@ class Embed(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x, side = batch["x"], (self.patch, self.patch)
         size = tuple(n * self.patch for n in self.grid)
         if x.shape[1:3] != size:

@@ -43,11 +43,11 @@ class Stem(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         for i, (width, stride) in enumerate(zip(self.widths, (2, 1), strict=True), 1):
             x = nn.Conv(width, (3, 3), stride, "VALID", use_bias=False, dtype=self.dtype, name=f"conv{i}")(x)
-            x = nn.relu(batch_norm(bn_train, self.dtype, f"bn{i}", *self.style[1:])(x))
+            x = nn.relu(batch_norm(batch_stats_in, self.dtype, f"bn{i}", *self.style[1:])(x))
         if 0 in x.shape:
             raise ValueError(f"images of {batch['x'].shape[1]} x {batch['x'].shape[2]} pixels are too small for xception")
         return batch | {"x": x}
@@ -61,9 +61,9 @@ class Separable(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, bn_train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         x = pointwise(self.width, self.dtype, "pointwise")(DepthwiseConv(3, dtype=self.dtype, name="depthwise")(x))
-        return batch_norm(bn_train, self.dtype, "bn", *self.style[1:])(x)
+        return batch_norm(batch_stats_in, self.dtype, "bn", *self.style[1:])(x)
 
 
 class Block(nn.Module):
@@ -76,16 +76,16 @@ class Block(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, bn_train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         y = x
         for i, width in enumerate(self.widths, 1):
             y = nn.relu(y) if i > 1 or self.first_relu else y
-            y = Separable(width, self.style, self.dtype, name=f"sepconv{i}")(y, bn_train)
+            y = Separable(width, self.style, self.dtype, name=f"sepconv{i}")(y, batch_stats_in)
         if not self.halved:
             return x + y
         y = max_pool(y, 3, 2, 1) if self.style[0] == "symmetric" else nn.max_pool(y, (3, 3), (2, 2), "SAME")
         x = pointwise(self.widths[-1], self.dtype, "shortcut_conv")(x[:, ::2, ::2])
-        return y + batch_norm(bn_train, self.dtype, "shortcut_bn", *self.style[1:])(x)
+        return y + batch_norm(batch_stats_in, self.dtype, "shortcut_bn", *self.style[1:])(x)
 
 
 class BlockStage(nn.Module):
@@ -97,12 +97,12 @@ class BlockStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         for name, widths, first_relu, halved in self.blocks:
-            x = Block(widths, first_relu, halved, self.style, self.dtype, name=name)(x, bn_train)
+            x = Block(widths, first_relu, halved, self.style, self.dtype, name=name)(x, batch_stats_in)
         for i, width in enumerate(self.exit, 1):
-            x = nn.relu(Separable(width, self.style, self.dtype, name=f"block14_sepconv{i}")(x, bn_train))
+            x = nn.relu(Separable(width, self.style, self.dtype, name=f"block14_sepconv{i}")(x, batch_stats_in))
         return batch | {"x": x}
 
 

@@ -27,9 +27,9 @@ STAGES = ((2,), (3, 4), (5, 6), (7, 8, 9, 10, 11, 12), (13, 14))
 """The numbers of the layers in ``stage1`` to ``stage5``: one stage per resolution."""
 
 
-def norm_relu(x: jax.Array, bn_train: bool, epsilon: float, dtype: Any, name: str) -> jax.Array:
+def norm_relu(x: jax.Array, batch_stats_in: bool, epsilon: float, dtype: Any, name: str) -> jax.Array:
     """BatchNorm without a scale, then ReLU."""
-    norm = nn.BatchNorm(use_running_average=not bn_train, momentum=0.9, epsilon=epsilon, use_scale=False, dtype=dtype, name=name)
+    norm = nn.BatchNorm(use_running_average=not batch_stats_in, momentum=0.9, epsilon=epsilon, use_scale=False, dtype=dtype, name=name)
     return nn.relu(norm(x))
 
 
@@ -41,9 +41,9 @@ class Stem(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = nn.Conv(self.width, (3, 3), 2, padding="SAME", use_bias=False, dtype=self.dtype, name="conv")(batch["x"])
-        return batch | {"x": norm_relu(x, bn_train, self.epsilon, self.dtype, "bn")}
+        return batch | {"x": norm_relu(x, batch_stats_in, self.epsilon, self.dtype, "bn")}
 
 
 class Layer(nn.Module):
@@ -55,10 +55,10 @@ class Layer(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, bn_train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         x = DepthwiseConv(3, self.stride, "SAME", self.dtype, name="depthwise")(x)
-        x = norm_relu(x, bn_train, self.epsilon, self.dtype, "depthwise_bn")
-        return norm_relu(pointwise(self.width, self.dtype, "pointwise")(x), bn_train, self.epsilon, self.dtype, "pointwise_bn")
+        x = norm_relu(x, batch_stats_in, self.epsilon, self.dtype, "depthwise_bn")
+        return norm_relu(pointwise(self.width, self.dtype, "pointwise")(x), batch_stats_in, self.epsilon, self.dtype, "pointwise_bn")
 
 
 class SeparableStage(nn.Module):
@@ -69,10 +69,10 @@ class SeparableStage(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, bn_train: bool) -> Batch:
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         for number, width, stride in self.layers:
-            x = Layer(width, stride, self.epsilon, self.dtype, name=f"layer{number}")(x, bn_train)
+            x = Layer(width, stride, self.epsilon, self.dtype, name=f"layer{number}")(x, batch_stats_in)
         return batch | {"x": x}
 
 

@@ -85,7 +85,7 @@ def certify(prog: program.Program, plan: Plan, state: State) -> Certificate:
     """
     untouched = _passed_through(prog)
     frozen = [path for path in trees.flatten(state.params) if path not in plan.trainable]
-    live = tuple("head/" if part == "head" else f"backbone/{part}/" for part in plan.bn_train)
+    live = tuple("head/" if part == "head" else f"backbone/{part}/" for part in plan.batch_stats_in)
     still = [path for path in trees.flatten(state.stats) if not path.startswith(live)]
     problems = [f"frozen parameter {p} is changed by the step" for p in frozen if f"params/{p}" not in untouched]
     problems += [f"statistic {p} of a frozen part is changed by the step" for p in still if f"stats/{p}" not in untouched]
@@ -145,16 +145,18 @@ def compare(
 
 def _suffix_flops(model: Any, objective: Objective, plan: Plan, state: State, micro: Mapping[str, Any]) -> tuple[float, float]:
     """FLOPs of (the forward of the stages before the first trained one + loss and gradient of the rest, the optimizer's update)."""
-    boundary = next((stage for stage in model.stages if stage in plan.train or stage in plan.bn_train), "head")
+    boundary = next((stage for stage in model.stages if stage in plan.train or stage in plan.batch_stats_in), "head")
     trained, frozen = trees.pick(state.params, plan.trainable), trees.drop(state.params, plan.trainable)
 
     def apply(params: trees.Tree, stats: trees.Tree, batch: Mapping[str, Any], train: tuple[str, ...], **bounds: Any) -> Any:
         variables = {"params": {part: params[part] for part in ("backbone", "head")}, "batch_stats": stats}
         rngs = {"dropout": jax.random.key(0)}
-        return model.apply(variables, batch, train=train, bn_train=plan.bn_train, mutable=["batch_stats"], rngs=rngs, **bounds)[0]
+        return model.apply(variables, batch, train=train, batch_stats_in=plan.batch_stats_in, mutable=["batch_stats"], rngs=rngs, **bounds)[
+            0
+        ]
 
     def prefix(params: trees.Tree, stats: trees.Tree, batch: Mapping[str, Any]) -> Any:
-        return apply(params, stats, batch, (), stop=boundary).carry
+        return apply(params, stats, batch, (), stop=boundary).batch
 
     def suffix(trained: trees.Tree, frozen: trees.Tree, stats: trees.Tree, batch: Mapping[str, Any], memory: Any) -> jax.Array:
         params = trees.merge(trained, frozen)

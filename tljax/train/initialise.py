@@ -166,7 +166,9 @@ def recalibrated(model: Any, variables: Mapping[str, Any], batches: Iterable[Map
     def of_batch(params: Any, stats: Any, batch: Any) -> Any:
         def updated(value: float) -> Any:
             start = jax.tree.map(lambda s: jnp.full_like(s, value), stats)
-            return model.apply({"params": params, "batch_stats": start}, batch, bn_train=True, mutable=["batch_stats"])[1]["batch_stats"]
+            return model.apply({"params": params, "batch_stats": start}, batch, batch_stats_in=True, mutable=["batch_stats"])[1][
+                "batch_stats"
+            ]
 
         return jax.tree.map(lambda zero, one: zero / (1 - (one - zero)), updated(0.0), updated(1.0))
 

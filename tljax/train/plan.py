@@ -19,7 +19,7 @@ class Plan:
       groups: the `strategies.Group` of every parameter, a tree of the parameters' structure.
       trainable: paths of the trained leaves.
       train: parts (stages, ``"head"``) with dropout on: those that train.
-      bn_train: parts whose BatchNorm uses and updates batch statistics.
+      batch_stats_in: parts whose BatchNorm uses and updates batch statistics.
       optimizer: over the trained leaves.
     """
 
@@ -27,7 +27,7 @@ class Plan:
     groups: trees.Tree
     trainable: frozenset[str]
     train: tuple[str, ...]
-    bn_train: tuple[str, ...]
+    batch_stats_in: tuple[str, ...]
     optimizer: optax.GradientTransformation
 
 
@@ -63,8 +63,8 @@ def make(
             trees.unflatten({p: decay[p] for p in trained}),
             trees.unflatten({p: flat_born[p] for p in trained}),
         )
-        bn_train = (*stages, "head") if strategy.bn == "update" else parts
-        plans.append(Plan(span, groups, frozenset(trained), parts, bn_train, tx))
+        batch_stats_in = (*stages, "head") if strategy.bn == "update" else parts
+        plans.append(Plan(span, groups, frozenset(trained), parts, batch_stats_in, tx))
     return tuple(plans)
 
 

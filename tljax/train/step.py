@@ -46,7 +46,7 @@ def make_step(
     def step(state: State, batch: Mapping[str, Any]) -> tuple[State, dict[str, jax.Array]]:
         key = jax.random.fold_in(jax.random.key(state.seed), state.step)
         trainable, frozen = trees.pick(state.params, plan.trainable), trees.drop(state.params, plan.trainable)
-        still, live = _split_stats(state.stats, plan.bn_train)
+        still, live = _split_stats(state.stats, plan.batch_stats_in)
 
         def loss(trainable: trees.Tree, live: trees.Tree, memory: Any, micro: Mapping[str, Any], key: jax.Array) -> Any:
             params = trees.merge(trainable, frozen)
@@ -87,21 +87,21 @@ def _forward(
             {"params": weights, "batch_stats": trees.merge(still, current)},
             batch,
             train=plan.train,
-            bn_train=plan.bn_train,
+            batch_stats_in=plan.batch_stats_in,
             mutable=["batch_stats"],
             rngs={"dropout": jax.random.fold_in(key, calls)},
             **slice_,
         )
         calls += 1
-        current = _split_stats(updates.get("batch_stats", {}), plan.bn_train)[1]
+        current = _split_stats(updates.get("batch_stats", {}), plan.batch_stats_in)[1]
         return outputs
 
     return forward, lambda: current
 
 
-def _split_stats(stats: Mapping[str, Any], bn_train: tuple[str, ...]) -> tuple[trees.Tree, trees.Tree]:
+def _split_stats(stats: Mapping[str, Any], batch_stats_in: tuple[str, ...]) -> tuple[trees.Tree, trees.Tree]:
     """``(still, live)``: only the statistics of parts in training mode are threaded; the others pass through untouched."""
-    prefixes = tuple("head/" if part == "head" else f"backbone/{part}/" for part in bn_train)
+    prefixes = tuple("head/" if part == "head" else f"backbone/{part}/" for part in batch_stats_in)
     live = frozenset(path for path in trees.flatten(stats) if path.startswith(prefixes))
     return trees.drop(stats, live), trees.pick(stats, live)
 

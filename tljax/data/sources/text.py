@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tljax.data.labels import encode
 from tljax.data.source import Source, sources
+from tljax.data.sources.labels import encode
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 Row = dict[str | int, Any]

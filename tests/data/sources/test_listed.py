@@ -2,7 +2,7 @@ import pytest
 
 from tljax import data
 
-from .conftest import picture
+from ..conftest import picture
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tljax.data.arrays import from_arrays
 from tljax.data.source import Source, sources
+from tljax.data.sources.arrays import from_arrays
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 

@@ -9,9 +9,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tljax.data.arrays import checked, example_shape, shaped
-from tljax.data.labels import encode
 from tljax.data.source import Source, sources
+from tljax.data.sources.arrays import checked, example_shape, shaped
+from tljax.data.sources.labels import encode
 
 _CACHE = 64 * 2**20  # bytes; a shuffled read that misses the cache unpacks a whole chunk for one example
 
@@ -61,7 +61,7 @@ def hdf5(path: str, x: str = "x", label: str = "y", shape: Sequence[int] | None 
     Args:
       path: the file.
       x: path of the inputs in it: uint8 (images) or floats (given as float32).
-      label: path of the labels: class ids, names, flags or float targets (see `tljax.data.labels.encode`).
+      label: path of the labels: class ids, names, flags or float targets (see `tljax.data.sources.labels.encode`).
       shape: the shape of one example, where it is stored flat.
       classes: class names in the order of their ids.
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tljax.data.labels import encode
+from tljax.data.sources.labels import encode
 
 
 def test_names_are_sorted_or_follow_the_given_order():

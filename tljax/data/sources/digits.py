@@ -1,7 +1,7 @@
 """The embedded default data: scikit-learn's real 8x8 digits."""
 
-from tljax.data.arrays import from_arrays
 from tljax.data.source import Source, sources
+from tljax.data.sources.arrays import from_arrays
 
 
 @sources.register

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tljax.data.images import SUFFIXES, from_files
-from tljax.data.labels import encode
 from tljax.data.source import Source, sources
+from tljax.data.sources.images import SUFFIXES, from_files
+from tljax.data.sources.labels import encode
 
 
 @sources.register

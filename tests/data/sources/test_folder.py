@@ -4,7 +4,7 @@ import pytest
 
 from tljax import data
 
-from .conftest import picture
+from ..conftest import picture
 
 
 def create(root, **more):

@@ -24,9 +24,9 @@ from tljax import data, weights
 from tljax.data import on_host
 from tljax.data.pipeline import train_batches
 
-from .conftest import picture
+from ..conftest import picture
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 CLASSES = ("cat", "dog", "été 猫")
 features = tensorflow_datasets.features
 

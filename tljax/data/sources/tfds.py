@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from tljax.data.arrays import checked, example_shape
-from tljax.data.images import decode
-from tljax.data.labels import encode
 from tljax.data.preprocess import with_channels
 from tljax.data.source import Source, sources
-from tljax.data.tfds_prepare import one_line, prepared
+from tljax.data.sources.arrays import checked, example_shape
+from tljax.data.sources.images import decode
+from tljax.data.sources.labels import encode
+from tljax.data.sources.tfds_prepare import one_line, prepared
 
 _BLOCK = 256
 
@@ -77,7 +77,7 @@ def tfds(
       split: in TFDS's notation: ``train``, ``train[:80%]``, ``train[100:200]``, ``train+test``.
       data_dir: folder of prepared data sets; by default the environment variable TFDS_DATA_DIR, else ``~/tensorflow_datasets``.
       image: key of the input: an image (uint8 [H, W, C]), or a tensor of uint8 or floats.
-      label: key of the label: a class, a sequence of classes (several at once), or numbers (see `tljax.data.labels.encode`).
+      label: key of the label: a class, a sequence of classes (several at once), or numbers (see `tljax.data.sources.labels.encode`).
       classes: class names in the order of their ids; by default those of the data set.
 
     Raises:

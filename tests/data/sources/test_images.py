@@ -4,7 +4,7 @@ from PIL import Image
 
 from tljax import data
 
-from .conftest import picture
+from ..conftest import picture
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("1", 1), ("RGB", 3), ("RGBA", 3), ("P", 3), ("LA", 3)])

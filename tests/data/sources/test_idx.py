@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tljax import data
-from tljax.data.idx import read_idx
+from tljax.data.sources.idx import read_idx
 
 CODES = {"uint8": 0x08, "int8": 0x09, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D, "float64": 0x0E}
 

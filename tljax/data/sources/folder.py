@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tljax.data.images import SUFFIXES, from_files, is_image
-from tljax.data.labels import encode
 from tljax.data.source import Source, sources
+from tljax.data.sources.images import SUFFIXES, from_files, is_image
+from tljax.data.sources.labels import encode
 
 _SPLITS = ("train", "training", "val", "valid", "validation", "test")
 

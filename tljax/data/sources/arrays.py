@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tljax.data.labels import encode
 from tljax.data.source import Source, sources
+from tljax.data.sources.labels import encode
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ def from_arrays(
 
     Args:
       x: [N, ...]: uint8 (images; [N, H, W] gets a channel axis) or floats, stored as float32 ([N, H, W, C] in [0, 1], [N, D], ...).
-      label: [N] or [N, K]: class ids, names, yes/no flags or float targets (see `tljax.data.labels.encode`).
+      label: [N] or [N, K]: class ids, names, yes/no flags or float targets (see `tljax.data.sources.labels.encode`).
       classes: class names in the order of their ids; by default the ids, or the sorted names.
       shape: the shape of one example, where `x` is stored flat.
       where: what errors quote, say the file.
