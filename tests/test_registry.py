@@ -1,6 +1,8 @@
+import dataclasses
+
 import pytest
 
-from tljax.registry import Registry, parse
+from tljax.registry import Call, Registry, parse, publish
 
 
 def test_calls_are_read_and_nothing_is_evaluated():
@@ -48,3 +50,65 @@ def test_arguments_defaults_and_errors():
         registry.create("thin")
     with pytest.raises(ValueError, match="two thing factories"):
         registry.register(thing)
+
+
+@dataclasses.dataclass(frozen=True)
+class Thing:
+    size: int
+    call: str = ""
+
+
+def things():
+    registry = Registry("thing")
+
+    @registry.register
+    def thing(size: int = 1, factor: float = 1.0, facts: tuple[int, ...] = (), *, stages: tuple[str, ...]) -> Thing:
+        return Thing(int(size * factor) + sum(facts) + len(stages))
+
+    @registry.register("plain")
+    def _plain(size: int = 1, facts: tuple[int, ...] = ()) -> Thing:
+        return Thing(size + sum(facts))
+
+    @registry.register
+    def number(*values: int) -> int:
+        return sum(values)
+
+    return registry
+
+
+def test_a_missing_keyword_only_argument_gives_a_call_that_create_completes():
+    registry = things()
+    call = registry["thing"](3, factor=2.0)
+    assert call == Call("thing", (3,), (("factor", 2.0),)) and str(call) == "thing(3, factor=2.0)"
+    assert {call: 1}[registry["thing"](3, factor=2.0)] == 1
+    made = registry.create(call, stages=("a", "b"))
+    assert (
+        made == registry["thing"](3, factor=2.0, stages=("a", "b")) == registry.create(str(call), stages=("a", "b")) == Thing(8, str(call))
+    )
+    assert str(registry["thing"]()) == "thing"
+    with pytest.raises(ValueError, match="missing a required"):
+        registry.create(call)
+
+
+def test_a_result_remembers_its_call_without_the_facts_that_were_filled_in():
+    registry = things()
+    assert registry.create("plain(4)", facts=(1, 2), other=9) == Thing(7, "plain(4)")
+    assert registry.create("plain( size = 4 )") == registry["plain"](size=4) == Thing(4, "plain(size=4)")
+    assert registry.create("plain(facts=(5,))", facts=(1,)) == Thing(6, "plain(facts=(5,))")
+    assert registry.create("number(1, 2)") == registry["number"](1, 2) == 3  # no field for a call
+
+
+def test_an_object_passes_through():
+    registry, thing = things(), Thing(1)
+    assert registry.create(thing, facts=(1,)) is thing and registry.create(len) is len and registry.create(None) is None
+
+
+def test_each_of_many_positional_arguments_has_its_type():
+    with pytest.raises(ValueError, match=r"values='x' is str, wanted int; it is called as number\(\*values: int\)"):
+        things().create("number(1, 'x')")
+
+
+def test_published_factories_are_attributes_of_their_room():
+    room, registry = {"plain": "a module of this name"}, things()
+    publish(room, registry)
+    assert room == {name: registry[name] for name in ("number", "plain", "thing")} and room["plain"](2).call == "plain(2)"

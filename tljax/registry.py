@@ -5,7 +5,9 @@ file in that room with a decorated function: the room imports all its files, so 
 """
 
 import ast
+import dataclasses
 import difflib
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -15,8 +17,25 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """A registered factory with arguments, not called yet; ``str(call)`` is the expression that makes it."""
+
+    name: str
+    args: tuple[Any, ...] = ()
+    kwargs: tuple[tuple[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        shown = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs)]
+        return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+
 class Registry:
-    """Factories of one kind by name; `create` calls one from its expression."""
+    """Factories of one kind by name; `create` calls one from its expression.
+
+    A factory called directly remembers its call: where the result is a dataclass with a field `call`, the expression stands there. Called
+    without a keyword-only argument that has no default (a strategy's `stages`), it gives a `Call`, which `create` completes.
+    """
 
     def __init__(self, kind: str):
         self.kind = kind
@@ -35,8 +54,8 @@ class Registry:
             key = name or factory.__name__
             if key in self._factories:
                 raise ValueError(f"two {self.kind} factories are called {key!r}")
-            self._factories[key] = factory
-            return factory
+            self._factories[key] = factory if isinstance(factory, type) else _recording(factory, key)
+            return self._factories[key]
 
         return decorate
 
@@ -54,19 +73,23 @@ class Registry:
             raise KeyError(f"no {self.kind} is called {name!r}{hint} Known: {', '.join(self)}")
         return self._factories[name]
 
-    def create(self, expression: str, **defaults: Any) -> Any:
-        """Call the factory named by `expression` with the literal arguments written in it.
+    def create(self, expression: Any, **defaults: Any) -> Any:
+        """Call the factory named by `expression` with the literal arguments written in it; an object that is no expression is returned.
 
         Keyword-only parameters without a default are the caller's to fill (a strategy's `stages`), not the expression's.
 
         Args:
-          expression: ``"name"`` or ``"name(arg, key=value)"``; arguments are Python literals.
+          expression: ``"name"`` or ``"name(arg, key=value)"`` with Python literals; or a `Call`; or the object itself.
           **defaults: passed on where the factory takes them; what the expression says wins.
 
         Raises:
           KeyError: unknown name. ValueError: not a call of literals, or arguments that the factory does not take.
         """
-        name, args, kwargs = parse(expression)
+        if not isinstance(expression, str | Call):
+            return expression
+        name, args, kwargs = (
+            parse(expression) if isinstance(expression, str) else (expression.name, expression.args, dict(expression.kwargs))
+        )
         factory = self[name]
         signature = inspect.signature(factory)
         filled = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
@@ -79,16 +102,39 @@ class Registry:
             shown.bind(*args, **{k: v for k, v in {**taken, **kwargs}.items() if k in kwargs or k in shown.parameters})
             call = signature.bind(*args, **{**taken, **kwargs})
             _check_types(signature, call.arguments)
-            return factory(*call.args, **call.kwargs)
+            result = getattr(factory, "__wrapped__", factory)(*call.args, **call.kwargs)
+            return _marked(result, Call(name, args, tuple(kwargs.items())))
         except TypeError as e:  # too many, unknown or missing arguments, or one of a wrong type
-            raise ValueError(f"{self.kind} {expression!r}: {e}; it is called as {name}{shown}") from e
+            raise ValueError(f"{self.kind} {str(expression)!r}: {e}; it is called as {name}{shown}") from e
+
+
+def _recording(factory: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """The factory, whose results remember their call; a `Call` where a keyword-only argument without default is not given."""
+    required = {p.name for p in inspect.signature(factory).parameters.values() if p.kind is p.KEYWORD_ONLY and p.default is p.empty}
+
+    @functools.wraps(factory)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        recorded = Call(name, args, tuple((k, v) for k, v in kwargs.items() if k not in required))
+        if required - kwargs.keys():
+            return recorded
+        return _marked(factory(*args, **kwargs), recorded)
+
+    return call
+
+
+def _marked(result: Any, call: Call) -> Any:
+    """The result with the expression that makes it, where it has a field for that."""
+    has_field = dataclasses.is_dataclass(result) and any(field.name == "call" for field in dataclasses.fields(result))
+    return dataclasses.replace(result, call=str(call)) if has_field else result  # type: ignore[type-var]
 
 
 def _check_types(signature: inspect.Signature, arguments: Mapping[str, Any]) -> None:
     for name, value in arguments.items():
-        wanted = signature.parameters[name].annotation
-        if not _fits(value, wanted):
-            raise TypeError(f"{name}={value!r} is {type(value).__name__}, wanted {getattr(wanted, '__name__', None) or wanted}")
+        parameter = signature.parameters[name]
+        kind = parameter.annotation
+        for one in value if parameter.kind is parameter.VAR_POSITIONAL else (value,):
+            if not _fits(one, kind):
+                raise TypeError(f"{name}={one!r} is {type(one).__name__}, wanted {getattr(kind, '__name__', None) or kind}")
 
 
 def _fits(value: Any, wanted: Any) -> bool:
@@ -120,6 +166,14 @@ def parse(expression: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
     except (SyntaxError, ValueError):
         pass
     raise ValueError(f"{expression!r} is neither a name nor a call with literal arguments, such as freeze_first(2)")
+
+
+def publish(room: dict[str, Any], registry: Registry) -> None:
+    """Make a registry's factories attributes of their room (its `globals()`), so that ``tljax.strategies.lp_ft()`` is a call.
+
+    A file may bear the name of the factory in it; the factory is what the attribute then means.
+    """
+    room.update({name: registry[name] for name in registry})
 
 
 def import_all(package: str, path: list[str]) -> None:
