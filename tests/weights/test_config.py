@@ -16,6 +16,7 @@ CONFIG = PretrainedConfig(
     crop_fraction=0.875,
     labels=("Käse", "猫"),
     sha256="0f" * 32,
+    task="regression(mean=(0.5,), std=(2.0,))",
 )
 
 
@@ -51,12 +52,26 @@ def test_round_trip_through_text():
         ({"channel_order": "GBR"}, "PretrainedConfig.channel_order cannot be 'GBR' .one of RGB, BGR, L"),
         ({"crop_fraction": 1.5}, "PretrainedConfig.crop_fraction cannot be 1.5"),
         ({"sha256": "abc"}, "PretrainedConfig.sha256 cannot be 'abc'"),
+        ({"task": None}, "field 'task' is of type str, not None"),
+        ({"task": "regression(mean=numpy.zeros(3))"}, "PretrainedConfig.task cannot be 'regression"),
+        ({"task": "multi label"}, "PretrainedConfig.task cannot be 'multi label' .a name or a call with literal"),
         ({"tljax": 2}, 'needs "tljax": 1'),
     ],
 )
 def test_a_wrong_field_is_named(fields, message):
     with pytest.raises(ValueError, match=f"x.json: .*{message}"):
         from_json(changed(**fields), "x.json")
+
+
+def test_a_config_from_before_tasks_opens_without_one():
+    fields = json.loads(to_json(CONFIG))
+    del fields["task"]
+    assert from_json(json.dumps(fields)) == dataclasses.replace(CONFIG, task="")
+
+
+def test_a_task_is_recorded_but_not_evaluated():
+    unknown = "a_task_of_the_user(1, words=('Käse',))"
+    assert from_json(changed(task=unknown)).task == unknown
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", '{"model": "x"}', '{"tljax": 1, "num_classes": 3}', "[" * 100_000])

@@ -1,6 +1,7 @@
 """The way out: what is written in another framework's names is read back bit for bit, head and labels included."""
 
 import dataclasses
+import json
 import lzma
 import re
 import zlib
@@ -100,6 +101,25 @@ def test_a_folder_for_others_opens_with_labels_and_without_our_json_too(vit, tmp
     assert alone.config.labels == config.labels
     for path, leaf in trees.flatten(alone.variables).items():
         assert np.array_equal(leaf, trees.flatten(variables)[path]), path
+
+
+@pytest.mark.parametrize(
+    ("task", "problem", "read"),
+    [
+        ("classification", "single_label_classification", "classification"),
+        ("multilabel(threshold=0.3)", "multi_label_classification", "multilabel"),
+        ("regression(mean=(0.5, 0.0, 1.0), std=(2.0, 1.0, 1.0))", "regression", "regression"),
+        ("", None, "classification"),
+        ("a_task_of_the_user", None, "classification"),
+    ],
+)
+def test_the_task_is_written_as_others_call_it(vit, tmp_path, task, problem, read):
+    config, variables = dataclasses.replace(vit[0], task=task), vit[1]
+    weights.save_foreign(tmp_path, variables, config, "vit_hf")
+    assert json.loads((tmp_path / "config.json").read_text()).get("problem_type") == problem
+    assert weights.open(tmp_path).config.task == task
+    (tmp_path / "model.safetensors.json").unlink()
+    assert weights.open(tmp_path).config.task == read
 
 
 def test_one_folder_can_hold_either_form_after_the_other(vit, tmp_path):

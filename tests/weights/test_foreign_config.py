@@ -112,6 +112,67 @@ def test_timm_s_config(opened):
     assert old.crop_fraction == 0.95 and "crop_mode 'squash' is not taken over" in old.source
 
 
+def resnet(arrays, outputs):
+    """The file with a head of as many outputs."""
+    return arrays | {"fc.weight": np.zeros((outputs, 32), np.float32), "fc.bias": np.zeros(outputs, np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "changes", "task"),
+    [
+        (3, {}, "classification"),
+        (3, {"architectures": ["ResNetForImageClassificationWithTeacher"], "problem_type": None}, "classification"),
+        (3, {"problem_type": "single_label_classification"}, "classification"),
+        (3, {"problem_type": "multi_label_classification"}, "multilabel"),
+        (3, {"problem_type": "regression"}, "regression"),
+        (1, {"problem_type": "multi_label_classification"}, "multilabel"),
+        (1, {}, "regression"),
+        (1, {"num_labels": 1}, "regression"),
+        (1, {"id2label": {"0": "LABEL_0"}}, "regression"),
+        (1, {"architectures": ["BertForMultipleChoice"]}, ""),
+    ],
+)
+def test_the_task_as_hugging_face_states_it(small, opened, outputs, changes, task):
+    content = {key: value for key, value in RESNET.items() if key != "id2label"}
+    config = opened(resnet(small, outputs), config=content | changes).config
+    assert config.task == task
+    assert ("config.json beside it says task" in config.source) == (task != ("classification" if outputs == 3 else ""))
+
+
+def test_the_task_of_a_file_that_nobody_describes(small, opened):
+    assert opened().config.task == "classification"
+    assert opened(resnet(small, 1)).config.task == ""  # a quantity, or a yes and no
+    bare = {name: a for name, a in small.items() if not name.startswith("fc.")}
+    assert opened(bare).config.task == "features"
+    assert opened(config=TIMM).config.task == "classification"
+    assert opened(bare, config=RESNET | {"problem_type": "regression"}).config.task == "features"
+
+
+@pytest.mark.parametrize(
+    ("head", "kind", "task"),
+    [
+        ("linear", "SequenceClassification", "classification"),
+        ("tokens", "TokenClassification", "tagging"),
+        ("span", "QuestionAnswering", "spans"),
+        ("masked_lm", "MaskedLM", ""),
+    ],
+)
+def test_the_task_of_a_text_encoder_is_that_of_its_head(opened, head, kind, task):
+    pool, classes = ("pooler" if head == "linear" else "mean"), {"span": 2, "masked_lm": 8}.get(head, 3)
+    model = models.create(f"bert(width=16, depth=1, heads=2, positions=24, pool={pool!r})", classes, head, in_channels=8, input_size=(9,))
+    content = {"model_type": "bert", "num_attention_heads": 2}
+    arrays = drawn("bert", model)
+    for more in ({}, {"architectures": [f"BertFor{kind}"]}):
+        config = opened(arrays, config=content | more).config
+        assert (config.head, config.task) == (head, task)
+
+
+def test_sounds_are_of_several_classes_at_once(opened):
+    for classes, task in ((521, "multilabel"), (4, "classification")):
+        yamnet = models.create("yamnet(layers=1, width=4)", classes, in_channels=1)
+        assert opened(drawn("yamnet_keras", yamnet)).config.task == task
+
+
 def test_imagenet_keeps_our_names_where_the_order_is_the_same(small, opened):
     ours = imagenet.labels()
     large = small | {"fc.weight": np.zeros((1000, 32), np.float32), "fc.bias": np.zeros(1000, np.float32)}
@@ -136,6 +197,9 @@ def test_position_embeddings_win_over_the_processor_s_size(opened):
         ("config", {"id2label": {"0": "a", "2": "b"}}, "id2label is .*wanted names by the classes"),
         ("config", {"id2label": ["a"]}, r"id2label is \['a'\], wanted dict"),
         ("config", {"num_channels": 1}, "num_channels is 1, but the weights take 3"),
+        ("config", {"problem_type": "ranking"}, "problem_type is 'ranking', expected single_label_classification or multi_label"),
+        ("config", {"problem_type": 1}, "problem_type is 1, wanted str"),
+        ("config", {"id2label": None, "num_labels": 1}, "num_labels is 1, but the weights have 3 outputs"),
         ("config", "{", "not JSON"),
         ("preprocessor_config", {"image_mean": [0.5]}, r"image_mean is \[0.5\], wanted 3 numbers"),
         ("preprocessor_config", {"image_mean": "half"}, "image_mean is 'half', wanted list or int or float"),

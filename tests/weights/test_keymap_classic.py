@@ -151,7 +151,7 @@ def test_a_published_squeezenet_opens_from_its_file_alone_and_knows_flowers(tmp_
     with tarfile.open(root / "archives" / "oxford_flowers12_960.tar") as tar:
         tar.extractall(tmp_path, filter="data")
     sources = [data.create(f"folder({str(tmp_path / 'flowers' / split)!r})") for split in ("train", "test")]
-    x = [features.pretrained(found, source, ("stage3",), 120)["stage3"] for source in sources]
+    x = [features.pretrained(found, source, ("stage3",), batch_size=120)["stage3"] for source in sources]
     y = [class_ids(source) for source in sources]
     probed = probing.probe(x[0], y[0], x[1], y[1])
     # measured: .967 and .967; read as RGB .951 and .975: cross-validation on the training images takes the order that the publisher says

@@ -31,7 +31,7 @@ def test_recognised_by_names_and_shapes_alone(published, tmp_path):
     opened = weights.open(file)
     config = opened.config
     assert (config.model, config.num_classes, config.in_channels, config.input_size) == (MODEL, 10, 3, (32, 32))
-    assert config.mean == (0.485, 0.456, 0.406) and config.labels[:2] == ("airplane", "automobile")
+    assert config.mean == (0.485, 0.456, 0.406) and config.labels[:2] == ("airplane", "automobile") and config.task == "classification"
     assert config.sha256 == weights.sha256(file)
     assert "table of cifar_resnet" in str(opened.report) and opened.report.ignored.keys() == {"bn1.num_batches_tracked"}
     np.testing.assert_array_equal(opened.variables["params"]["head"]["kernel"], published["linear.weight"].T)
@@ -61,13 +61,87 @@ def test_a_file_without_a_head(published, tmp_path):
     file = write(tmp_path, {name: a for name, a in published.items() if "linear" not in name})
     opened = weights.open(file)
     assert (opened.config.head, opened.config.num_classes, opened.config.labels) == ("features", 16, ())
+    assert opened.config.task == "features"
     assert not opened.report.new and "head" not in opened.variables["params"]
     out = opened.model.apply(opened.variables, np.ones((1, 32, 32, 3), np.float32))
     np.testing.assert_array_equal(out.logits, out.features)
     with pytest.raises(ValueError, match="it has no head: say num_classes"):
         weights.open(file, head="cosine")
     opened = weights.open(file, num_classes=6)
-    assert opened.config.num_classes == 6 and "the file has no head" in str(opened.report)
+    assert opened.config.num_classes == 6 and "the file has no head" in str(opened.report) and opened.config.task == ""
+
+
+def test_a_new_head_drops_the_task_unless_it_is_told(published, tmp_path):
+    file = write(tmp_path, published)
+
+    def task(**overrides):
+        return weights.open(file, **overrides).config.task
+
+    assert task(num_classes=10) == task(head="linear(dropout=0.5)") == task(in_channels=1, input_size=(16, 16)) == "classification"
+    assert task(num_classes=4) == task(head="cosine") == ""
+    assert task(num_classes=4, task="multilabel") == task(task="multilabel") == "multilabel"
+    assert task(task="") == ""
+    with pytest.raises(ValueError, match=r"PretrainedConfig.task cannot be 'x y'"):
+        task(task="x y")
+
+
+def test_labels_of_a_new_head_are_recorded(published, tmp_path):
+    file, names = write(tmp_path, published), ("Käse", "猫", "a/b")
+    opened = weights.open(file, labels=names)
+    assert (opened.config.labels, opened.config.num_classes, opened.config.task) == (names, 3, "")
+    assert opened.variables["params"]["head"]["kernel"].shape == (16, 3)
+    weights.save(tmp_path / "saved", opened.variables, opened.config)
+    again = weights.open(tmp_path / "saved", labels=names)
+    assert again.config.labels == names and not again.report.new  # its own classes: the head is the file's
+    assert weights.open(tmp_path / "saved").config.labels == names
+
+
+def test_other_labels_of_the_same_number_do_not_rename_a_trained_head(published, tmp_path):
+    file = write(tmp_path, published)
+    others = [f"class {i}" for i in range(10)]
+    opened = weights.open(file, labels=others, task="classification")
+    assert opened.config.labels == tuple(others) and opened.config.task == "classification"
+    assert set(opened.report.new) == {"params/head/kernel", "params/head/bias"}
+    assert not np.array_equal(opened.variables["params"]["head"]["kernel"], published["linear.weight"].T)
+
+
+def test_labels_for_a_file_without_a_head(published, tmp_path):
+    file = write(tmp_path, {name: a for name, a in published.items() if "linear" not in name})
+    opened = weights.open(file, labels=["x", "y"])
+    assert (opened.config.head, opened.config.labels, opened.config.task) == ("linear", ("x", "y"), "")
+    bare = weights.open(file)
+    weights.save(tmp_path / "bare", bare.variables, bare.config)
+    names = [str(i) for i in range(16)]  # as many as there are features
+    assert weights.open(tmp_path / "bare", labels=names).config.head == "linear"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"labels": "cat"}, "labels='cat', expected distinct texts, one for each class"),
+        ({"labels": ["a", "a"]}, r"labels=\['a', 'a'\], expected distinct texts"),
+        ({"labels": [1, 2]}, r"labels=\[1, 2\], expected distinct texts"),
+        ({"labels": ["a", "b"], "num_classes": 3}, "labels name 2 classes, but num_classes=3"),
+    ],
+)
+def test_labels_that_cannot_be(published, tmp_path, overrides, said):
+    with pytest.raises(ValueError, match=rf"weights.npz: {said}"):
+        weights.open(write(tmp_path, published), **overrides)
+
+
+def test_the_head_can_be_left_off(published, tmp_path):
+    opened = weights.open(write(tmp_path, published), head="features")
+    config = opened.config
+    assert (config.head, config.num_classes, config.labels, config.task) == ("features", 16, (), "features")
+    assert opened.model.apply(opened.variables, np.ones((1, 32, 32, 3), np.float32)).logits.shape == (1, 16)
+    bare = write(tmp_path, {name: a for name, a in published.items() if "linear" not in name})
+    assert weights.open(bare, head="features(normalise=True)").config.num_classes == 16
+
+
+def test_other_arguments_of_the_model(published, tmp_path):
+    opened = weights.open(write(tmp_path, published), dtype="bfloat16", remat=("stage1",), input_size=(16, 24))
+    assert opened.model.backbone.remat == ("stage1",)
+    assert opened.model.input_spec["x"].shape == (16, 24, 3) and opened.config.input_size == (16, 24)
 
 
 def test_the_nearest_family_and_what_differs(published, tmp_path):

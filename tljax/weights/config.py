@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tljax import registry
+
 VERSION = 1
 """The value of the marker ``"tljax"`` in a config file; a ``config.json`` without the marker belongs to someone else and is not read."""
 
@@ -36,6 +38,8 @@ class PretrainedConfig:
       licence: of the weights.
       head: call expression of the head for `models.create`.
       tokenizer: of texts: the path of a file as in `tokenizer_files`; in a config file, its name beside that file. Empty: no texts.
+      task: what the outputs mean: a call expression of a task, such as ``"classification"`` or ``"regression(mean=(0.5,), std=(2.0,))"``;
+        it is not evaluated in this room. Empty: nothing says it.
 
     Raises:
       ValueError: a value outside its range; names the field.
@@ -56,6 +60,7 @@ class PretrainedConfig:
     licence: str = ""
     head: str = "linear"
     tokenizer: str = ""
+    task: str = ""
 
     def __post_init__(self) -> None:
         lengths = (0, 1, self.in_channels)
@@ -69,6 +74,7 @@ class PretrainedConfig:
             "crop_fraction": 0 < self.crop_fraction <= 1,
             "labels": len(self.labels) in (0, self.num_classes),
             "sha256": self.sha256 == "" or (len(self.sha256) == 64 and set(self.sha256) <= set("0123456789abcdef")),
+            "task": self.task == "" or _is_call(self.task),
         }
         for name, good in checks.items():
             if not good:
@@ -85,6 +91,7 @@ _RANGES = {
     "crop_fraction": "above 0, at most 1",
     "labels": "one name per class, or none",
     "sha256": "64 hexadecimal digits, lower case, or empty",
+    "task": "a name or a call with literal arguments, such as regression(mean=(0.5,)), or empty",
 }
 
 
@@ -163,6 +170,14 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as e:
         raise ValueError(f"{file}: cannot be read: {e}") from e
+
+
+def _is_call(text: str) -> bool:
+    try:
+        registry.parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _object(text: str, where: str) -> dict[str, Any] | None:

@@ -1,7 +1,8 @@
 """`load`: a weight file put into a given model's variables, strict both ways."""
 
+import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tljax import models, trees
-from tljax.weights import adapt, config
+from tljax.weights import adapt, config, restore
 from tljax.weights import keymaps as _tables  # noqa: F401 - its files register the families
 from tljax.weights.keymap import Keymap, Translation, file_name, keymaps, table, translate
 from tljax.weights.read import StrPath, locate, read_hashed
@@ -28,7 +29,7 @@ class LoadReport:
       family: the key table that fitted.
       loaded: paths filled from the file.
       reshaped: of these, path -> the rules that changed the layout or the shape.
-      new: paths newly initialised -> the rule.
+      new: paths newly initialized -> the rule.
       ignored: the file's names that were left out -> the reason.
       config: where the `PretrainedConfig` came from (`weights.open`).
     """
@@ -52,7 +53,14 @@ class LoadReport:
 
 
 def load(
-    path: StrPath, model: models.TransferModel, key: jax.Array | None = None, *, head: str = "auto", sha256: str = ""
+    path: StrPath,
+    model: models.TransferModel,
+    key: jax.Array | None = None,
+    *,
+    head: str = "auto",
+    sha256: str = "",
+    only: Sequence[str] = (),
+    fresh: Sequence[str] = (),
 ) -> tuple[dict[str, Any], LoadReport]:
     """Fill `model`'s variables from a weight file; every leaf comes from the file or is named in the report.
 
@@ -66,6 +74,10 @@ def load(
       key: for leaves newly initialised by `models.init` (default: ``jax.random.key(0)``).
       head: ``"auto"``, ``"new"`` or ``"load"``, see `adapt.new_head`.
       sha256: the expected hash; default: the one recorded in a config beside the file, if any.
+      only: regexes (`re.fullmatch`) over paths without ``params/`` or ``batch_stats/``, such as ``backbone/stage1/.*``: what they match is
+        taken from the file, everything else is newly initialized, whether the file has it or not; names that the key table does not know
+        are left out too. (): everything is taken.
+      fresh: regexes of what is newly initialized although the file, and `only`, have it.
 
     Returns:
       ``{"params": ..., "batch_stats": ...}`` of jax arrays, and the report.
@@ -74,11 +86,13 @@ def load(
       FileNotFoundError, ValueError: as `weights.read`.
       ValueError: names or shapes that do not fit, listed as `` - missing``, `` + unexpected``, `` ! mismatched``; a value that is NaN or
         infinite, or no floating number where one is wanted.
+      ValueError: a regex that matches no leaf of the model, with the nearest names; `only` and `fresh` that take nothing from the file.
     """
     file = locate(path)
     found = config.beside(file)
     arrays, _ = read_hashed(file, sha256 or (found[0].sha256 if found else ""))
-    return fill(arrays, model, key, head, str(path), found[0].input_size if found else ())
+    size = found[0].input_size if found else ()
+    return fill(arrays, model, key=key, head=head, where=str(path), input_size=size, only=only, fresh=fresh)
 
 
 def fill(
@@ -87,22 +101,37 @@ def fill(
     key: jax.Array | None,
     head: str,
     where: str,
+    *,
     input_size: tuple[int, ...] = (),
     family: str = "",
+    only: Sequence[str] = (),
+    fresh: Sequence[str] = (),
 ) -> tuple[dict[str, Any], LoadReport]:
     """`load` from arrays that were read already.
 
     `where` names them in errors, `input_size` is the one they were made for, `family` theirs, if known.
     """
     wanted = trees.flatten(models.shapes(model))
+    rule = restore.rule(wanted, only, fresh, where)
     keymap, names = (table(family), translate(table(family), arrays)) if family else _fitting(arrays, wanted, where)
-    found, reshaped, problems = _to_ours(arrays, names)
     ignored = dict.fromkeys(names.ignored, "holds nothing of the model's")
-    reason = adapt.new_head(_head(found), _head(wanted), head)
-    if reason:
-        ignored |= {name: f"head: {reason}" for name, pairs in names.known.items() if any(_is_head(path) for path, _ in pairs)}
-        found = {path: a for path, a in found.items() if not _is_head(path)}
-    new = {path: f"models.init: {reason}" for path in wanted if reason and _is_head(path)}
+    if only:
+        ignored |= dict.fromkeys(names.unknown, restore.outside(only))
+        names = dataclasses.replace(names, unknown=())
+    file_head, _, _ = _to_ours(arrays, _without(names, lambda path: not _is_head(path)))
+    reason = adapt.new_head(_head(file_head), _head(wanted), head)
+
+    def why_new(path: str) -> str:
+        return rule(path) or (f"models.init: {reason}" if reason and _is_head(path) else "")
+
+    new = {path: why for path in wanted if (why := why_new(path))}
+    if new.keys() == wanted.keys():
+        raise ValueError(f"{where}: nothing would be taken from it with only={list(only)}, fresh={list(fresh)}, head={head!r}")
+    for name, pairs in names.known.items():
+        if all(why_new(path) for path, _ in pairs):
+            ignored[name] = why_new(pairs[0][0]).replace("models.init:", "head:", 1)
+    names = _without(names, lambda path: bool(why_new(path)))
+    found, reshaped, problems = _to_ours(arrays, names)
     unread = {path for path in found if path not in wanted and any(re.fullmatch(regex, path) for regex in keymap.optional)}
     found = {path: a for path, a in found.items() if path not in unread}
     ignored |= {name: "the model has no such part" for name, pairs in names.known.items() if {path for path, _ in pairs} <= unread}
@@ -147,6 +176,12 @@ def _accepts(keymap: Keymap, arrays: Mapping[str, Any]) -> bool:
     return True
 
 
+def _without(names: Translation, left_out: Callable[[str], bool]) -> Translation:
+    """`names` without the paths that are left out, and without the names that then lead nowhere."""
+    known = {name: tuple(pair for pair in pairs if not left_out(pair[0])) for name, pairs in names.known.items()}
+    return dataclasses.replace(names, known={name: pairs for name, pairs in known.items() if pairs})
+
+
 def _to_ours(arrays: Mapping[str, np.ndarray], names: Translation) -> tuple[dict[str, np.ndarray], dict[str, str], list[str]]:
     found: dict[str, np.ndarray] = {}
     reshaped: dict[str, str] = {}
@@ -188,11 +223,13 @@ def _fold_stem(found: dict[str, np.ndarray], wanted: Mapping[str, Any], model: m
 def _resample_position(
     found: dict[str, np.ndarray], wanted: Mapping[str, Any], model: models.TransferModel, size: tuple[int, ...], reshaped: dict[str, str]
 ) -> None:
-    path, kernel = (f"params/backbone/{model.stages[0]}/{leaf}" for leaf in ("position", "proj/kernel"))
-    if not ({path, kernel} <= found.keys() and {path, kernel} <= wanted.keys()):
+    path, kernel = (f"params/backbone/{model.stages[0]}/{leaf}" for leaf in ("position", "proj/kernel"))  # the kernel may be left out
+    if path not in found or not {path, kernel} <= wanted.keys():
         return
     have, want, patch = found[path].shape, tuple(wanted[path].shape), wanted[kernel].shape[0]
-    if len(have) != 3 or have[1] < 2 or (have[0], have[2]) != (1, want[2]) or found[kernel].shape[:2] != (patch, patch):
+    if len(have) != 3 or have[1] < 2 or (have[0], have[2]) != (1, want[2]):
+        return
+    if kernel in found and found[kernel].shape[:2] != (patch, patch):
         return
     if have == want and not size:
         return  # as many patches, and nothing says that they were arranged in another way

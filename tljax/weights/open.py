@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from tljax import models, registry
+from tljax import models, registry, trees
 from tljax.weights import config
 from tljax.weights.beside import foreign_config, sentence_transformers, tokenizer_files
 from tljax.weights.beside.foreign_config import Foreign
+from tljax.weights.beside.task import of_file, of_new_head
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import table
 from tljax.weights.load import LoadReport, fill
@@ -30,32 +32,47 @@ class Pretrained:
     report: LoadReport
 
 
-def open(path: StrPath, *, key: jax.Array | None = None, sha256: str = "", family: str = "", **overrides: Any) -> Pretrained:
+def open(
+    path: StrPath,
+    *,
+    key: jax.Array | None = None,
+    sha256: str = "",
+    family: str = "",
+    only: Sequence[str] = (),
+    fresh: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    task: str | None = None,
+    **overrides: Any,
+) -> Pretrained:
     """Build the model that a weight file was written from, and load it.
 
     The architecture comes from the config beside the file (``<file>.json``, or ``config.json`` with the marker ``"tljax"``), else from
     the names and shapes in the file, by the first family whose table covers them all; the report says which. What the publisher's JSON
     beside it says (`foreign_config`) then wins over what the family assumes. A file without a head gives a model whose outputs are its
-    features (the head ``"features"``), unless `num_classes` asks for a new one.
+    features (the head ``"features"``), unless `num_classes` or `labels` asks for a new one.
 
     Args:
       path: as in `weights.read`.
-      key: for a new head (default: ``jax.random.key(0)``).
+      key: for leaves newly initialized (default: ``jax.random.key(0)``).
       sha256: the expected hash; default: the one that the config records, if any.
       family: the key table to read a foreign file by, where several would (the image and the text tower of one file); empty: the first.
+      only: as in `weights.load`.
+      fresh: as in `weights.load`.
+      labels: the classes' names, in order: `num_classes` is their number, and the head is new unless the file records the same names.
+      task: a call expression that the config records. Default: the file's; of a new head the one that its kind serves (``"features"``,
+        ``"spans"``, ``"tagging"``), else "".
       **overrides: arguments of `models.create` that win over what was found: `num_classes`, `head`, `in_channels`, `dtype`, ... The file is
-        adapted as in `weights.load`; the config's mean and std as in `config.adapt_channels`; labels that no longer fit are dropped.
+        adapted as in `weights.load`; the config's mean and std as in `config.adapt_channels`; labels that no longer fit are dropped. The
+        head ``"features"`` needs no `num_classes`.
 
     Returns:
       `Pretrained`; its config describes the model as built and records the file's hash.
 
     Raises:
       FileNotFoundError, ValueError: as `weights.load`; and for a file of no known family: the nearest one and what
-        differs; an unknown override.
+        differs; an unknown override; labels that are not distinct texts, or not as many as `num_classes`.
     """
-    known = [name for name in inspect.signature(models.create).parameters if name != "expression"]
-    if unknown := sorted(set(overrides) - set(known)):
-        raise ValueError(f"{path}: open does not take {', '.join(unknown)}; what can be overridden: {', '.join(known)}")
+    overrides = _checked(path, overrides, labels)
     file = locate(path)
     found = config.beside(file)
     arrays, digest = read_hashed(file, sha256 or (found[0].sha256 if found else ""))
@@ -66,14 +83,50 @@ def open(path: StrPath, *, key: jax.Array | None = None, sha256: str = "", famil
         base, family = _recognised(arrays, foreign, str(path), family, overrides)
         base = _of_texts(base, file.parent) if len(base.input_size) == 1 else base
         source = f"table of {family} ({f'with {foreign.file}' if foreign.config else 'no config beside the file'})"
-    fields = dataclasses.asdict(base)
-    fields = {name: overrides.get(name, fields[name]) for name in ("model", "num_classes", "head", "in_channels", "input_size")}
-    if fields["num_classes"] != base.num_classes and "head" not in overrides and registry.parse(base.head)[0] in models.FIXED_HEADS:
-        fields["head"] = "linear"
+    relabeled = bool(labels) and tuple(labels) != base.labels
+    fields = _fields(base, overrides, relabeled)
+    described = _described(base, fields, labels if relabeled else (), task)
     arguments = {name: value for name, value in (fields | overrides).items() if name != "model"}
     model = models.create(base.model, **arguments)
-    variables, report = fill(arrays, model, key, "auto", str(path), base.input_size, family)
-    return Pretrained(model, variables, _described(base, fields, digest), dataclasses.replace(report, config=source))
+    policy, size = "new" if relabeled else "auto", base.input_size
+    variables, report = fill(arrays, model, key=key, head=policy, where=str(path), input_size=size, family=family, only=only, fresh=fresh)
+    return Pretrained(model, variables, dataclasses.replace(described, sha256=digest), dataclasses.replace(report, config=source))
+
+
+def from_leaves(leaves: Mapping[str, np.ndarray], config: PretrainedConfig, where: str) -> Pretrained:
+    """The model that a config describes, with these leaves (``params/backbone/...``); others among them are left out.
+
+    Raises:
+      ValueError: leaves that the model needs and that are missing, or of another shape.
+    """
+    model = models.create(config.model, config.num_classes, config.head, config.in_channels, config.input_size)
+    own = {path: leaf for path, leaf in leaves.items() if path in trees.flatten(models.shapes(model))}
+    variables, report = fill(own, model, key=None, head="load", where=where, input_size=config.input_size, family="own")
+    return Pretrained(model, variables, config, report)
+
+
+def _checked(path: StrPath, overrides: dict[str, Any], labels: Sequence[str]) -> dict[str, Any]:
+    """The overrides, with the number of classes that `labels` names. Raises ValueError as `open`."""
+    known = [name for name in inspect.signature(models.create).parameters if name != "expression"]
+    if unknown := sorted(set(overrides) - set(known)):
+        known += ["labels", "task"]
+        raise ValueError(f"{path}: open does not take {', '.join(unknown)}; what can be overridden: {', '.join(known)}")
+    if isinstance(labels, str) or not all(isinstance(name, str) for name in labels) or len(set(labels)) != len(labels):
+        raise ValueError(f"{path}: labels={labels!r}, expected distinct texts, one for each class")
+    if labels and overrides.get("num_classes", len(labels)) != len(labels):
+        raise ValueError(f"{path}: labels name {len(labels)} classes, but num_classes={overrides['num_classes']}")
+    return overrides | ({"num_classes": len(labels)} if labels else {})
+
+
+def _fields(base: PretrainedConfig, overrides: dict[str, Any], relabeled: bool) -> dict[str, Any]:
+    """The fields of the config that say how the model is built: those of the file, and the overrides."""
+    fields = {name: overrides.get(name, getattr(base, name)) for name in ("model", "num_classes", "head", "in_channels", "input_size")}
+    new = relabeled or fields["num_classes"] != base.num_classes
+    if new and "head" not in overrides and registry.parse(base.head)[0] in models.FIXED_HEADS:
+        fields["head"] = "linear"
+    if "num_classes" not in overrides and _wants_features(overrides):
+        fields["num_classes"] = _features(fields)
+    return fields | {"input_size": tuple(fields["input_size"])}
 
 
 def _recognised(
@@ -84,18 +137,26 @@ def _recognised(
     except ValueError as e:
         raise ValueError(f"{where}: {e}") from None
     headless = not fields["num_classes"]
-    if headless and "head" in overrides and "num_classes" not in overrides:
+    if headless and "head" in overrides and "num_classes" not in overrides and not _wants_features(overrides):
         raise ValueError(f"{where}: of the family {family}, but it has no head: say num_classes")
     if headless and "num_classes" not in overrides:
         fields |= {"head": "features", "num_classes": _features(fields)}
     elif headless:
         fields["num_classes"] = overrides["num_classes"]
     base = table(family).config(fields)
-    return foreign_config.correct(dataclasses.replace(base, labels=()) if headless else base, fields, foreign, headless), family
+    if headless:
+        base = dataclasses.replace(base, labels=(), task=of_new_head(base.head))
+    else:
+        base = dataclasses.replace(base, task=base.task or of_file(base))
+    return foreign_config.correct(base, fields, foreign, headless), family
 
 
 def _of_texts(base: PretrainedConfig, folder: Path) -> PretrainedConfig:
     return sentence_transformers.completed(dataclasses.replace(base, tokenizer=tokenizer_files.find(folder)), folder)
+
+
+def _wants_features(overrides: dict[str, Any]) -> bool:
+    return registry.parse(overrides.get("head", "linear"))[0] == "features"
 
 
 def _features(fields: dict[str, Any]) -> int:
@@ -110,10 +171,17 @@ def _features(fields: dict[str, Any]) -> int:
     return int(jax.eval_shape(forward, models.shapes(model), batch).shape[-1])
 
 
-def _described(base: PretrainedConfig, fields: dict[str, Any], digest: str) -> PretrainedConfig:
-    changes = dict(fields, sha256=digest, input_size=tuple(fields["input_size"]))
-    if fields["num_classes"] != base.num_classes:
-        changes["labels"] = ()
+def _described(base: PretrainedConfig, fields: dict[str, Any], labels: Sequence[str], task: str | None) -> PretrainedConfig:
+    """The config of the model as built; `labels` are those of a new head, where they were told."""
+    heads = [registry.parse(head)[0] for head in (base.head, fields["head"])]
+    other_classes = bool(labels) or fields["num_classes"] != base.num_classes or (heads[0] != heads[1] and "features" in heads)
+    changes = dict(fields)
+    if other_classes:
+        changes["labels"] = tuple(labels)
+    if other_classes or heads[0] != heads[1]:
+        changes["task"] = of_new_head(fields["head"])
+    if task is not None:
+        changes["task"] = task
     if fields["in_channels"] != base.in_channels:
         n = fields["in_channels"]
         changes |= {"mean": config.adapt_channels(base.mean, n), "std": config.adapt_channels(base.std, n)}

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tljax.weights import imagenet
+from tljax.weights.beside import task
 from tljax.weights.beside.json_values import Values
 from tljax.weights.config import PretrainedConfig, json_object
 
 RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 """Pillow's filters by the numbers that Hugging Face writes."""
-
-ONE_PER_CLASS = re.compile(r".*For(?:Image|Sequence|Token|Audio)Classification(?:WithTeacher)?")
-"""Hugging Face's architectures whose head has one output per entry of ``id2label``."""
 
 Content = Mapping[str, Any]
 _Said = tuple[dict[str, Any], list[str]]
@@ -54,13 +52,13 @@ def beside(file: Path) -> Foreign:
 
 
 def correct(base: PretrainedConfig, told: Collection[str], foreign: Foreign, headless: bool = False) -> PretrainedConfig:
-    """`base` with labels and preprocessing as the publisher states them; its `source` says which and from where.
+    """`base` with task, labels and preprocessing as the publisher states them; its `source` says which and from where.
 
     Args:
       base: what the family assumes.
       told: the fields that the weights themselves tell, which therefore stand (``input_size``, of position embeddings).
       foreign: what lies beside the weights.
-      headless: the file has no head, so nothing is said of its classes.
+      headless: the file has no head, so nothing is said of its task and classes.
 
     Raises:
       ValueError: a value of another type or range, or one that contradicts the weights; names file and key.
@@ -92,13 +90,17 @@ def _hugging_face(content: Values, base: PretrainedConfig, told: Collection[str]
             raise ValueError(f"image_size is {size!r}, but the weights are for {base.input_size[0]} x {base.input_size[1]} pixels")
         changes = {"input_size": sizes} if sizes != base.input_size else {}
     named = content.get("id2label", dict)
-    if named is None or headless:
+    if headless:
+        return changes, []
+    if (stated := task.stated(content, base)) != base.task:
+        changes["task"] = stated
+    if named is None:
         return changes, []
     if set(named) != {str(i) for i in range(len(named))} or not all(isinstance(name, str) for name in named.values()):
         raise ValueError(f'id2label is {str(named)[:80]!r}, wanted names by the classes "0" to "{len(named) - 1}"')
     names = [named[str(i)] for i in range(len(named))]
     if len(names) != base.num_classes:
-        if any(isinstance(a, str) and ONE_PER_CLASS.fullmatch(a) for a in content.get("architectures", list) or ()):
+        if any(task.ONE_PER_CLASS.fullmatch(name) for name in task.names(content)):
             raise ValueError(f"id2label names {len(names)} classes, but the weights have {base.num_classes}")
         return changes, []
     if all(re.fullmatch(r"LABEL_\d+", name) for name in names):

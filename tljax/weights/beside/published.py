@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tljax.weights.beside import task
 from tljax.weights.beside.foreign_config import RESAMPLE
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.rules import expression
@@ -11,9 +12,10 @@ Files = dict[str, dict[str, Any]]
 
 
 def labels(config: PretrainedConfig) -> dict[str, Any]:
-    """``id2label`` and ``label2id`` of a ``config.json``; a class without a name is ``LABEL_3``, as there."""
+    """``id2label``, ``label2id`` and ``problem_type`` of a ``config.json``; a class without a name is ``LABEL_3``, as there."""
     names = config.labels or tuple(f"LABEL_{i}" for i in range(config.num_classes))
-    return {"id2label": {str(i): name for i, name in enumerate(names)}, "label2id": {name: i for i, name in enumerate(names)}}
+    numbers = {name: i for i, name in enumerate(names)}
+    return {"id2label": {str(i): name for i, name in enumerate(names)}, "label2id": numbers} | task.problem_type(config)
 
 
 def images(config: PretrainedConfig) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from tljax.weights.rules import expression
 from tljax.weights.rules.keras import batch_norm, conv, dense, depthwise
 from tljax.weights.rules.layers import Rules
 
+AUDIOSET = 521
+"""Outputs of the published model: AudioSet's classes, of which several may be heard at once."""
+
 _MODEL = r"(?:model(?:_\d+)?/)?"
 """What a layer's name begins with when a model made of it holds it as one layer, numbered by Keras."""
 
@@ -52,6 +55,7 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
     return PretrainedConfig(
         **fields,
         input_size=(96, 64),
+        task="multilabel" if fields["num_classes"] == AUDIOSET else "",
         channel_order="L" if fields["in_channels"] == 1 else "RGB",
         source="names of YAMNet; BatchNorm epsilon 1e-4 and its inputs are assumed: 96 frames of log(mel + 0.001), 64 bands from 125 to"
         " 7500 Hz, of 16 kHz sound in windows of 25 ms every 10 ms; Keras's BatchNorm momentum, 0.99, is not taken over",
