@@ -22,9 +22,9 @@ import numpy as np
 from tljax import data, models, objectives, trees
 
 EXPRESSIONS = (
-    "random_resized_crop(scale=(0.3, 1.0))",
+    "random_zoom(scale=(0.3, 1.0))",
     "flip",
-    "colour(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)",
+    "color(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)",
     "randaugment(layers=2, magnitude=9)",
     "mixup(alpha=0.2)",
     "cutmix(alpha=1.0)",

@@ -67,5 +67,49 @@ def test_wrong_use_is_named():
         data.distort(FLOATS, noise=-1)
     vectors = data.from_arrays(np.zeros((2, 3)), np.arange(2), where="f.npz")
     assert data.distort(vectors, noise=0.1)[0]["x"].shape == (3,)
-    with pytest.raises(ValueError, match=r"f\.npz, example 1: x is \[3\]"):
-        data.distort(vectors, rotate=90)[1]
+    with pytest.raises(ValueError, match=r"f\.npz: distort\(rotate=90\) needs images, and x is of kind 'vector'"):
+        data.distort(vectors, rotate=90)
+
+
+class Spatial:
+    """Images whose mask holds the red channel, with boxes where they are asked for."""
+
+    def __init__(self, **more):
+        self.fields, self.labels, self.classes = {"x": "image", "label": "mask"} | more, None, ("a", "b", "c")
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        x = np.random.default_rng(index).integers(0, 3, (7, 5, 3), np.uint8)
+        return {"x": x, "label": x[..., 0].astype(np.int32)}
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270, -90])
+def test_a_mask_turns_with_its_image(degrees):
+    turned = data.distort(Spatial(), rotate=degrees)[1]
+    assert turned["label"].dtype == np.int32 and np.array_equal(turned["label"], turned["x"][..., 0])
+
+
+def test_a_mask_is_ignored_where_the_image_is_empty():
+    example = data.distort(Spatial(), rotate=30)[0]
+    assert example["label"].shape == example["x"].shape[:2] and set(np.unique(example["label"])) == {-1, 0, 1, 2}
+    assert (example["x"][example["label"] == -1].mean() * 255) < 1 and example["label"][3, 2] == Spatial()[0]["label"][3, 2]
+    inverted = data.distort(Spatial(), invert=True)[0]
+    assert np.array_equal(inverted["label"], Spatial()[0]["label"])
+
+
+def test_what_cannot_turn_along_is_refused():
+    with pytest.raises(ValueError, match=r"rotate=90\) cannot move box \(boxes\) along"):
+        data.distort(Spatial(box="boxes"), rotate=90)
+    assert len(data.distort(Spatial(box="boxes"), invert=True)) == 2
+    with pytest.raises(ValueError, match="x is of kind 'text'"):
+        data.distort(Spatial(x="text"), invert=True)
+
+
+def test_a_distortion_is_described_and_known():
+    shifted = data.distort(BYTES, invert=True, noise=0.25, rotate=90)
+    assert data.describe(shifted) == "arrays, inverted, noise 0.25 (seed 0), rotated by 90, 5 examples of 5 classes"
+    same = data.distort(BYTES, invert=True, noise=0.25, rotate=90)
+    others = [data.distort(BYTES, noise=0.25, rotate=90), data.distort(BYTES, invert=True, noise=0.25, rotate=90, seed=1), BYTES]
+    assert data.fingerprint(same) == data.fingerprint(shifted) not in set(map(data.fingerprint, others))

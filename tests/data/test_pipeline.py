@@ -28,11 +28,12 @@ def indices(batches):
     return np.concatenate([b["index"] for b in batches])
 
 
-def plus_one(example):
+def plus_one(example, epoch=None, index=None):
+    assert index is None or example["x"][0] == index
     return {**example, "x": example["x"] + 1}
 
 
-def fails_on_two(example):
+def fails_on_two(example, epoch=None, index=None):
     if example["label"] == 2:
         raise KeyError("two")
     return example
@@ -110,6 +111,38 @@ def test_named_sources_have_orders_of_their_own():
         assert np.array_equal(batch["target"]["x"][:, 0], batch["target"]["index"] + 1)
     both = next(train_batches({"source": source_of(10), "target": source_of(7)}, 10, seed=0, transform=plus_one))
     same(both["source"], {**batches[0]["source"], "x": batches[0]["source"]["x"] + 1})
+
+
+def test_named_sources_have_batch_sizes_of_their_own_and_processes_cut_each():
+    sources, sizes = {"source": source_of(10), "target": source_of(7)}, {"source": 4, "target": 6}
+    whole = list(train_batches(sources, sizes, 3, num_steps=5))
+    assert [(len(b["source"]["x"]), len(b["target"]["x"])) for b in whole] == [(4, 6)] * 5
+    halves = [list(train_batches(sources, sizes, 3, 0, 5, None, p, 2)) for p in (0, 1)]
+    for batch, *parts in zip(whole, *halves, strict=True):
+        for name in sources:
+            joined = {key: np.concatenate([part[name][key] for part in parts]) for key in batch[name]}
+            same(joined, batch[name])
+    later = list(train_batches(sources, sizes, 3, 2, 5))
+    for a, b in zip(later, whole[2:], strict=True):
+        same(a, b)
+    with pytest.raises(ValueError, match=r"batch sizes for \['source'\] do not fit the sources \['source', 'target'\]"):
+        train_batches(sources, {"source": 4}, 0)
+    with pytest.raises(ValueError, match="batch_size=3 does not divide over 2 processes"):
+        train_batches(sources, {"source": 4, "target": 3}, 0, process_count=2)
+
+
+def test_a_training_transform_is_told_epoch_and_index_and_one_of_evaluation_is_not():
+    calls = []
+
+    def told(example, **draw):
+        calls.append(draw)
+        return example
+
+    list(train_batches(source_of(3), 2, seed=0, num_steps=3, transform=told))
+    assert sorted((draw["epoch"], draw["index"]) for draw in calls) == [(epoch, index) for epoch in (0, 1) for index in range(3)]
+    calls.clear()
+    list(eval_batches(source_of(3), 2, transform=told))
+    assert calls == [{}] * 4
 
 
 def test_workers_give_the_same_batches(folder_of_images, tmp_path):

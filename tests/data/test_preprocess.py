@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tljax import data
-from tljax.data.preprocess import fit, with_channels
+from tljax.data.preprocess import fit, resize, with_channels
 
 RNG = np.random.default_rng(0)
 
@@ -48,7 +48,7 @@ def test_any_shape_comes_out_in_the_input_size(shape, size, crop):
         assert y.shape == (*size, 3) and y.dtype == x.dtype
 
 
-def test_resize_then_centre_crop_as_pillow_does_it():
+def test_resize_then_center_crop_as_pillow_does_it():
     x = image(40, 30, 3)
     resized = np.asarray(Image.fromarray(x).resize((16, 21), Image.Resampling.BICUBIC))  # 8 / .5 = 16; 40 * 16 / 30 = 21.3
     assert np.array_equal(fit(x, (8, 8), 0.5, "bicubic"), resized[6:14, 4:12])
@@ -68,12 +68,12 @@ def test_shrinking_is_antialiased():
 
 
 def test_channels():
-    grey, rgb = image(8, 8, 1), image(8, 8, 3)
-    assert np.array_equal(host(grey), np.repeat(grey, 3, -1))
+    gray, rgb = image(8, 8, 1), image(8, 8, 3)
+    assert np.array_equal(host(gray), np.repeat(gray, 3, -1))
     luma = host(rgb, in_channels=1)
     assert luma.shape == (8, 8, 1) and luma.dtype == np.uint8
     assert np.abs(luma[..., 0].astype(int) - np.asarray(Image.fromarray(rgb).convert("L"))).max() <= 1
-    assert np.array_equal(with_channels(np.repeat(grey, 3, -1), 1), grey)
+    assert np.array_equal(with_channels(np.repeat(gray, 3, -1), 1), gray)
     white = host(np.ones((8, 8, 3), np.float32), in_channels=1)
     assert white.dtype == np.float32 and np.allclose(white, 1) and white.max() <= 1
     for have, want in ((4, 3), (2, 3), (3, 4), (1, 2)):
@@ -126,12 +126,31 @@ def test_vectors_on_the_device():
     assert device(x, mean=(0.1,) * 6, std=(1.0,) * 6, **vectors).shape == (4, 6)
 
 
-def test_streams_are_normalised_one_by_one():
+def test_streams_are_normalized_one_by_one():
     x = image(2, 8, 8, 3)
     batch = {"source": {"x": x, "label": np.arange(2)}, "target": {"x": x[:1]}, "step": np.int32(3)}
     out = data.on_device(Config())(batch)
     assert np.allclose(out["source"]["x"], device(x), atol=1e-5) and out["target"]["x"].shape == (1, 8, 8, 3) and out["step"] == 3
     assert np.array_equal(out["source"]["label"], np.arange(2)) and batch["source"]["x"] is x
+
+
+@pytest.mark.parametrize(("size", "channels"), [((8, 8), 3), ((8, 8), 1), ((16, 20), 3), ((40, 24), 1)])
+@pytest.mark.parametrize("given", [3, 1])
+def test_a_batch_for_another_model_is_resized_and_its_channels_converted(size, channels, given):
+    x = image(2, 16, 20, given)
+    config = replace(Config(), input_size=size, in_channels=channels, mean=(0.5,), std=(0.25,))
+    out = jax.jit(data.on_device(config, resize=True))({"x": x, "label": np.arange(2)})
+    expected = np.stack([with_channels(resize(one, size), channels) for one in x]) / 255
+    assert out["x"].shape == (2, *size, channels) and np.abs(0.25 * out["x"] + 0.5 - expected).max() < 1.5 / 255
+    assert np.array_equal(out["label"], np.arange(2))
+
+
+def test_resizing_leaves_what_fits_and_refuses_what_has_no_rule():
+    x = image(2, 8, 8, 3)
+    assert np.array_equal(data.on_device(Config(), resize=True)({"x": x})["x"], data.on_device(Config())({"x": x})["x"])
+    for other, message in ((image(2, 9, 9, 4), "4 channels and the model takes 3"), (np.zeros((2, 7), np.float32), "only images")):
+        with pytest.raises(ValueError, match=message):
+            data.on_device(Config(), resize=True)({"x": other})
 
 
 @pytest.mark.parametrize(

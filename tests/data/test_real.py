@@ -64,3 +64,41 @@ def test_cifar10_exact(tmp_path):
     source = data.create(f"listed({str(labels.parent / 'train')!r}, {str(labels)!r})")
     assert len(source) == 200 and source.classes[0] == "airplane" and source.classes[9] == "truck"
     assert source.classes[source.labels[0]] == "frog"
+
+
+def test_camvid(tmp_path):
+    top = unpacked("camvid_320x240.tar", tmp_path) / "camvid_320x240"
+    sizes = {}
+    for split in ("train", "val", "test"):
+        folders = f"{str(top / split)!r}, {str(top / f'{split}annot')!r}, {str(top / 'classes.txt')!r}"
+        sizes[split] = source = data.create(f"masks({folders}, ignore=11)")
+        assert len(source.classes) == 11 and source.classes[0] == "Sky" and source.classes[10] == "Bicyclist"
+        example = source[len(source) - 1]
+        assert example["x"].shape == (240, 320, 3) and example["label"].shape == (240, 320)
+        assert set(np.unique(example["label"])) <= set(range(-1, 11))
+    assert [len(source) for source in sizes.values()] == [184, 51, 117]
+
+
+def test_mnist_m_beyond_the_digits_of_mnist(tmp_path):
+    top = unpacked("mnist_m_test_9001.tar", tmp_path) / "mnist_m"
+    inner = f"listed({str(top / 'mnist_m_test')!r}, {str(top / 'mnist_m_test_labels.txt')!r})"
+    target = data.create(f"part({inner!r}, start=5000)")
+    mnist = archive("mnist")
+    digits = f"idx({str(mnist / 't10k-images-idx3-ubyte.gz')!r}, {str(mnist / 't10k-labels-idx1-ubyte.gz')!r})"
+    same_digits = data.create(f"part({digits!r}, 5000, 9001)")
+    assert len(target) == 4001 and np.array_equal(target.labels, same_digits.labels)
+
+
+def test_wnut17(tmp_path):
+    top = unpacked("wnut17.tar.xz", tmp_path) / "wnut17"
+    files = ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated")
+    splits = [data.create(f"tagged({str(top / file)!r})") for file in files]
+    assert [len(source) for source in splits] == [3394, 1009, 1287]
+    assert all(len(source.classes) == 13 and source.classes[0] == "O" for source in splits)
+    assert all(len(source[i]["x"]) == len(source[i]["label"]) > 0 for source in splits for i in range(len(source)))
+
+
+@pytest.mark.parametrize("language", ["en", "de", "es"])
+def test_xquad(tmp_path, language):
+    path = unpacked("xquad.tar.xz", tmp_path) / "xquad" / f"xquad.{language}.json"
+    assert [len(data.create(f"squad({str(path)!r}, articles={part})")) for part in ((), (0, 36), (36, 48))] == [1190, 925, 265]

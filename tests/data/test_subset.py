@@ -116,11 +116,66 @@ def test_wrong_sizes_are_named(sizes, more, says):
         data.split(source_of([9, 5]), sizes, seed=0, **more)
 
 
-def test_regression_splits_unless_stratified():
-    source = data.from_arrays(np.zeros((6, 1), np.float32), np.linspace(0, 1, 6))
-    assert [len(p) for p in data.split(source, [2, None], 0, stratified=False)] == [2, 4]
-    with pytest.raises(ValueError, match="one class per example"):
-        data.split(source, [2, None], 0)
+LABELS_OF_KINDS = {
+    "class": np.arange(10) % 2,
+    "classes": np.arange(20).reshape(10, 2) % 2,
+    "distribution": np.stack([np.linspace(0, 1, 10), np.linspace(1, 0, 10)], axis=1),
+    "number": np.linspace(0, 1, 10),
+    None: None,
+}
+
+
+@pytest.mark.parametrize("kind", LABELS_OF_KINDS)
+def test_every_kind_of_label_is_split(kind):
+    source = data.from_arrays(np.arange(10, dtype=np.float32)[:, None], LABELS_OF_KINDS[kind], kind=kind)
+    parts = data.split(source, [0.6, 0.2, None], seed=0)
+    assert [len(p) for p in parts] == [6, 2, 2] and sorted(place for part in parts for place in places(part)) == list(range(10))
+    for part in parts:
+        assert part.fields == source.fields and ("label" in part[0]) == (kind is not None)
+        if kind:
+            assert all(np.array_equal(part[i]["label"], LABELS_OF_KINDS[kind][p].astype(np.float32)) for i, p in enumerate(places(part)))
+            assert np.array_equal(part.labels, source.labels[places(part)])
+    if kind != "class":
+        have = f"are of kind {kind!r}" if kind else "are absent"
+        for refused in (lambda: data.split(source, [1], 0, per_class=True), lambda: data.k_per_class(source, 1, 0)):
+            with pytest.raises(ValueError, match=f"one class per example is needed .*but its labels {have}"):
+                refused()
+
+
+def test_a_class_that_only_decoding_shows_is_split_plainly():
+    class Hidden:
+        fields, classes, labels = {"x": "vector", "label": "class"}, ("a", "b"), None
+
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            return {"x": np.float32([index]), "label": np.int32(index % 2)}
+
+    part, rest = data.split(Hidden(), [0.5, None], seed=0)
+    assert len(part) == len(rest) == 2 and part.labels is None and part[0]["label"] == places(part)[0] % 2
+    with pytest.raises(ValueError, match="hidden: its class ids cannot be read without decoding"):
+        data.k_per_class(Hidden(), 1, 0)
+
+
+def test_a_view_writes_no_label_over_an_example():
+    source = source_of([4, 5])
+    views = data.take(Augmented(source), [1, 0]), data.fraction(Augmented(source), 0.5, 0)
+    assert all(view[i]["label"] == 7 for view in views for i in range(len(view)))
+    assert data.only_classes(Augmented(source_of([1] * 9)), [7])[0]["label"] == 0
+
+
+class Augmented:
+    """Every example's label is 7 where its source's labels say otherwise."""
+
+    def __init__(self, source):
+        self.source, self.labels, self.classes, self.fields = source, source.labels, source.classes, source.fields
+
+    def __len__(self):
+        return len(self.source)
+
+    def __getitem__(self, index):
+        return {**self.source[index], "label": np.int32(7)}
 
 
 def test_only_classes_relabels_in_the_order_given():

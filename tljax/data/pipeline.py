@@ -13,13 +13,13 @@ from tljax.data.order import epoch_order
 from tljax.data.source import Source, name_of
 
 Batch = dict[str, Any]
-Transform = Callable[[dict[str, Any]], dict[str, Any]]
+Transform = Callable[..., dict[str, Any]]
 _ENDLESS = 2**53
 
 
 def train_batches(
     source: Source | Mapping[str, Source],
-    batch_size: int,
+    batch_size: int | Mapping[str, int],
     seed: int,
     start_step: int = 0,
     num_steps: int | None = None,
@@ -36,11 +36,11 @@ def train_batches(
 
     Args:
       source: N examples, or named sources for nested batches (``{"source": batch, "target": batch}``), each in an order of its own.
-      batch_size: the global batch size B.
+      batch_size: the global batch size B; a mapping by name for several sources.
       seed: of the order.
       start_step: number of the first batch; a resumed run passes the step that comes next.
       num_steps: the stream ends before batch `num_steps` (so it gives num_steps - start_step batches); None: endless.
-      transform: example -> example, applied in the workers; a mapping by name for several sources.
+      transform: ``(example, epoch=, index=) -> example``, applied in the workers; a mapping by name for several sources.
       process_index: p, of `process_count` processes.
       process_count: P, which must divide B.
       workers: 0 reads in threads of this process; more are Grain worker processes (the sources and `transform` are pickled).
@@ -52,10 +52,14 @@ def train_batches(
     Raises:
       ValueError: an empty source, sizes that are not positive, P that does not divide B; on reading, an example that fails, by its file.
     """
-    local = _local_size(batch_size, process_index, process_count)
+    streams = _streams(source, transform)
+    sizes = batch_size if isinstance(batch_size, Mapping) else dict.fromkeys(streams, batch_size)
+    if set(sizes) != set(streams):
+        raise ValueError(f"batch sizes for {sorted(sizes)} do not fit the sources {sorted(streams)}")
+    local = {name: _local_size(size, process_index, process_count) for name, size in sizes.items()}
     if start_step < 0 or workers < 0 or (num_steps is not None and num_steps < 0):
         raise ValueError(f"start_step={start_step}, num_steps={num_steps} and workers={workers} must be at least 0")
-    make = _TrainBatch(_streams(source, transform), int(seed), batch_size, process_index * local, local)
+    make = _TrainBatch(streams, int(seed), dict(sizes), {name: process_index * size for name, size in local.items()}, local)
     return _iterate(make, start_step, _ENDLESS if num_steps is None else max(num_steps, start_step), workers)
 
 
@@ -88,13 +92,15 @@ class _Stream:
     transform: Transform | None
     name: str
 
-    def examples(self, indices: np.ndarray) -> Batch:
-        return _stack([self._example(int(i)) for i in indices], [name_of(self.source, int(i)) for i in indices])
+    def examples(self, indices: np.ndarray, epochs: np.ndarray | None = None) -> Batch:
+        draws = [{} if epochs is None else {"epoch": int(epochs[k]), "index": int(i)} for k, i in enumerate(indices)]
+        examples = [self._example(int(i), draw) for i, draw in zip(indices, draws, strict=True)]
+        return _stack(examples, [name_of(self.source, int(i)) for i in indices])
 
-    def _example(self, index: int) -> dict[str, Any]:
+    def _example(self, index: int, options: Mapping[str, int]) -> dict[str, Any]:
         try:
             example = self.source[index]
-            return self.transform(example) if self.transform else example
+            return self.transform(example, **options) if self.transform else example
         except Exception as e:  # whatever a source or a transform raises, the file must be known
             where = name_of(self.source, index)
             raise ValueError(str(e) if where in str(e) else f"{where}: {type(e).__name__}: {e}") from e
@@ -118,13 +124,15 @@ class _TrainBatch:
 
     streams: dict[str, _Stream]
     seed: int
-    batch_size: int
-    first: int
-    local: int
+    batch_size: dict[str, int]
+    first: dict[str, int]
+    local: dict[str, int]
 
     def __call__(self, step: int) -> Batch:
-        positions = step * self.batch_size + self.first + np.arange(self.local)
-        batches = {name: self._batch(stream, positions) for name, stream in self.streams.items()}
+        batches = {
+            name: self._batch(stream, step * self.batch_size[name] + self.first[name] + np.arange(self.local[name]))
+            for name, stream in self.streams.items()
+        }
         return batches.get("", batches)
 
     def _batch(self, stream: _Stream, positions: np.ndarray) -> Batch:
@@ -132,8 +140,8 @@ class _TrainBatch:
         epochs, places = np.divmod(positions, n)
         orders = {epoch: epoch_order(n, stream.name, self.seed, int(epoch)) for epoch in np.unique(epochs)}
         indices = np.array([orders[epoch][place] for epoch, place in zip(epochs, places, strict=True)])
-        marks = {"valid": np.ones(self.local, np.float32), "index": indices.astype(np.int32), "epoch": epochs.astype(np.int32)}
-        return {**stream.examples(indices), **marks}
+        marks = {"valid": np.ones(len(positions), np.float32), "index": indices.astype(np.int32), "epoch": epochs.astype(np.int32)}
+        return {**stream.examples(indices, epochs), **marks}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,61 +1,93 @@
 """Views of a source: some of its examples, or some of its classes."""
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from tljax.data.order import permutation
-from tljax.data.source import Source, class_ids, name_of
+from tljax.data.relabel import Relabeled
+from tljax.data.source import Source, class_ids, digest, fingerprint, name_of, origin_of
 
 
 @dataclass(frozen=True, eq=False)
 class Subset:
-    """The examples `indices` of `source`, in that order; build it with `take` or one of the functions below."""
+    """The examples `indices` of `source`, in that order, untouched; build it with `take` or one of the functions below."""
 
     source: Source
     indices: np.ndarray
-    labels: np.ndarray
-    classes: tuple[str, ...]
+    note: str
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """The fields of the source."""
+        return self.source.fields
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the source."""
+        return tuple(self.source.classes)
+
+    @cached_property
+    def labels(self) -> np.ndarray | None:
+        """The labels of the chosen examples."""
+        return None if self.source.labels is None else np.asarray(self.source.labels)[self.indices]
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return {**self.source[int(self.indices[index])], "label": self.labels[index]}
+        return self.source[int(self.indices[index])]
 
     def name(self, index: int) -> str:
         """Where an example comes from."""
         return name_of(self.source, int(self.indices[index]))
 
+    def fingerprint(self) -> str:
+        """A hash of the source's fingerprint and of the indices."""
+        return digest("subset", fingerprint(self.source), self.indices)
 
-def take(source: Source, indices: Sequence[int] | np.ndarray) -> Subset:
-    """The examples `indices` (ints [n]) of a source, in that order. Raises ValueError for an index that it does not have."""
+
+def take(source: Source, indices: Sequence[int] | np.ndarray, note: str = "chosen examples") -> Subset:
+    """The examples `indices` (ints [n]) of a source, in that order.
+
+    Args:
+      source: N examples.
+      indices: each in 0..N-1; one may come several times.
+      note: what `describe` says of the choice.
+
+    Raises:
+      ValueError: an index that the source does not have.
+    """
     chosen = np.asarray(indices, np.int64).reshape(-1)
     if chosen.size and (chosen.min() < 0 or chosen.max() >= len(source)):
-        raise ValueError(f"indices reach from {chosen.min()} to {chosen.max()}; the source has {len(source)} examples")
-    return Subset(source, chosen, np.asarray(source.labels)[chosen], tuple(source.classes))
+        raise ValueError(f"{origin_of(source)}: indices reach from {chosen.min()} to {chosen.max()}; the source has {len(source)} examples")
+    return Subset(source, chosen, note)
 
 
 def k_per_class(source: Source, k: int, seed: int) -> Subset:
     """`k` examples of every class, drawn by `seed`, in the source's order. With one seed, fewer are always among more.
 
     Raises:
-      ValueError: k below 1; a class with fewer than k examples, by name and count.
+      ValueError: k below 1; labels of another kind than ``class``; a class with fewer than k examples, by name and count.
     """
     if k < 1:
         raise ValueError(f"k_per_class(k={k}): k must be at least 1")
-    return split(source, [k], seed, per_class=True)[0]
+    (part,) = split(source, [k], seed, per_class=True)
+    return replace(part, note=f"{k} per class (seed {seed})")
 
 
 def fraction(source: Source, f: float, seed: int) -> Subset:
     """``round(f * N)`` examples, every class in proportion (a class much smaller than 1/f examples may get none), 0 < f <= 1.
 
-    With one seed, a smaller fraction is always part of a larger one. Raises ValueError for another f.
+    Labels of other kinds than ``class`` are drawn without regard to them. With one seed, a smaller fraction is always part of a larger one.
+    Raises ValueError for another f.
     """
-    return split(source, [float(f)], seed)[0]
+    (part,) = split(source, [float(f)], seed)
+    return replace(part, note=f"a fraction of {f:g} (seed {seed})")
 
 
 def split(
@@ -68,36 +100,39 @@ def split(
       sizes: one per part: an int counts examples, a float in (0, 1] is a fraction of N, None (once) takes what is left. What no part takes
         is left out. Mind that 1 is one example and 1.0 is all.
       seed: the draw is a pure function of it, of the labels and of N.
-      stratified: every class is in every part in proportion, up to rounding (needs one class per example).
+      stratified: every class is in every part in proportion, up to rounding. Labels of other kinds than ``class`` are drawn plainly.
       per_class: sizes (ints or None) count examples of each class.
 
     Raises:
-      ValueError: sizes that are no such numbers or exceed what there is; with `per_class` the class is named, with its count.
+      ValueError: sizes that are no such numbers or exceed what there is; with `per_class` the class is named, with its count, and labels of
+        another kind than ``class`` are refused.
     """
     _check_sizes(sizes, per_class)
     if not per_class:
-        order = _stratified_order(source, seed) if stratified else permutation(len(source), "split", seed)
+        by_class = stratified and source.fields.get("label") == "class" and source.labels is not None
+        order = _stratified_order(source, seed) if by_class else permutation(len(source), "split", seed)
         parts = _cut(order, sizes, f"the source has {len(source)} examples")
     else:
         cut = [_cut(members, sizes, f"class {name!r} has {len(members)} examples") for name, members in _members(source, seed)]
         parts = [np.concatenate([of_class[i] for of_class in cut]) if cut else np.zeros(0, np.int64) for i in range(len(sizes))]
-    return tuple(take(source, np.sort(part)) for part in parts)
+    shown = f"{list(sizes)}{' per class' if per_class else ''} (seed {seed})"
+    return tuple(take(source, np.sort(part), f"part {i} of {shown}") for i, part in enumerate(parts))
 
 
-def only_classes(source: Source, names_or_ids: Sequence[str | int]) -> Subset:
-    """The examples of some classes, in the source's order, relabelled 0..n-1 in the order given; the names stay.
+def only_classes(source: Source, names_or_ids: Sequence[str | int]) -> Relabeled:
+    """The examples of some classes, in the source's order, relabeled 0..n-1 in the order given; the names stay.
 
     Raises:
-      ValueError: no class, an unknown one (with the nearest names), or one that is given twice.
+      ValueError: no class, an unknown one (with the nearest names), or one that is given twice; labels of another kind than ``class``.
     """
     ids = [_class_id(c, tuple(source.classes)) for c in names_or_ids]
     if not ids or len(set(ids)) != len(ids):
         raise ValueError(f"only_classes({list(names_or_ids)}): give at least one class, and each once")
-    new = np.full(len(source.classes), -1, np.int32)
-    new[ids] = np.arange(len(ids))
-    labels = new[class_ids(source)]
-    indices = np.flatnonzero(labels >= 0)
-    return Subset(source, indices, labels[indices], tuple(source.classes[i] for i in ids))
+    new_ids = np.full(len(source.classes), -1, np.int32)
+    new_ids[ids] = np.arange(len(ids))
+    indices = np.flatnonzero(new_ids[class_ids(source)] >= 0)
+    names = tuple(source.classes[i] for i in ids)
+    return Relabeled(take(source, indices, note=""), new_ids, names, f"only {', '.join(names)}")
 
 
 def _class_id(name_or_id: str | int, classes: tuple[str, ...]) -> int:

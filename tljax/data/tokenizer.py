@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import AddedToken, Encoding, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 Example = dict[str, Any]
+_TEXTS = MappingProxyType({"x": "text", "label": "class"})
 
 PADS = ("[PAD]", "<pad>", "<|endoftext|>")
 """Names of the token that fills up a text, in BERT's, in RoBERTa's and in CLIP's vocabularies; the tokenizer's own files win."""
@@ -123,26 +125,52 @@ def _stated_pad(config: Path) -> str | None:
     return said if isinstance(said, str) else None
 
 
-def on_host(path: str, length: int, vocabulary: int) -> Callable[[Example], Example]:
-    """The half of preprocessing that runs in the loader: a text ``x``, or the two texts ``x`` and ``pair``, become ids.
+def on_host(path: str, length: int, vocabulary: int, kinds: Mapping[str, str] = _TEXTS) -> Callable[[Example], Example]:
+    """The half of preprocessing that runs in the loader: a text ``x``, the two texts ``x`` and ``pair``, or the words ``x`` become ids.
 
-    Gives ``x``, ``mask`` (1 for real tokens) and ``segment`` (1 for the second text), int32 `[length]` each. A batch that holds ids
-    already, ``x`` and ``mask`` of integers, passes; it is all that passes where `path` is empty.
+    Gives ``x``, ``mask`` (1 for real tokens) and ``segment`` (1 for the second text), int32 `[length]` each. Labels that point into the
+    text move with it, where the example has one; what decoding needs comes along:
+
+    - ``kinds["label"] == "tags"``: ``label`` int32 `[length]`: the first token of a word has its tag; further tokens of the word, special
+      and padding tokens have -1. ``words`` int32 `[length]` is the number of the word at its first token, -1 elsewhere.
+    - ``kinds["label"] == "span"``: ``label`` int32 [2] is the first and the last token of the answer in ``pair``; -1 -1 where the answer,
+      or a part of it, was cut off. ``offsets`` int32 `[length, 2]` are the characters [begin, end) of ``pair`` that a token covers, -1 -1
+      for tokens outside of it.
+
+    A batch that holds ids already, ``x`` and ``mask`` of integers, passes; it is all that passes where `path` is empty.
+
+    Args:
+      path: the tokenizer's file (see `read`), or ``""``.
+      length: tokens per example, T.
+      vocabulary: the number of tokens that the model knows.
+      kinds: field -> kind. ``x`` is ``text`` or ``tokens`` (a tuple of words, cut into tokens one by one; for byte-level tokenizers each
+        begins with a space); a ``label`` of another kind than ``tags`` and ``span`` is left alone.
 
     Raises:
-      FileNotFoundError, ValueError: as `fitted`; on use, an ``x`` of another kind, a text without a tokenizer.
+      FileNotFoundError, ValueError: as `fitted`; ``tags`` without ``tokens``, or ``span`` for ``tokens``; on use, an ``x`` of another kind,
+        a text without a tokenizer, tags for another number of words, a span without its ``pair`` or outside of it.
     """
+    input_kind, label_kind = kinds.get("x", "text"), kinds.get("label")
+    if input_kind not in ("text", "tokens") or (input_kind, label_kind) in (("text", "tags"), ("tokens", "span")):
+        raise ValueError(f"{dict(kinds)}: a tokenizer takes x of kind text (its label may be a span) or tokens (its label may be tags)")
+    of_words = input_kind == "tokens"
     tokenizer = fitted(path, length, vocabulary) if path else None
+    if tokenizer is not None and of_words:
+        tokenizer = _spaced(tokenizer)
 
     def prepare(example: Example) -> Example:
-        text, rest = example["x"], {name: value for name, value in example.items() if name not in ("x", "pair")}
-        if not isinstance(text, str):
-            if np.asarray(text).dtype.kind in "iu" and "mask" in example:
-                return example
-            raise ValueError(f"x is {type(text).__name__}; wanted is a text, or ids of tokens with a mask")
+        x, rest = example["x"], {name: value for name, value in example.items() if name not in ("x", "pair")}
+        if not isinstance(x, str) and np.asarray(x).dtype.kind in "iu" and "mask" in example:
+            return example
+        _check_input(x, of_words)
         if tokenizer is None:
             raise ValueError("x is a text, but the weights came without a tokenizer: put tokenizer.json or vocab.txt beside them")
-        coded = tokenizer.encode(text, example.get("pair"))
+        if of_words:
+            coded = tokenizer.encode(list(x), is_pretokenized=True)
+            rest |= _word_fields(coded, len(x), rest.get("label") if label_kind == "tags" else None)
+        else:
+            coded = tokenizer.encode(x, example.get("pair"))
+            rest |= _span_fields(coded, example.get("pair"), rest.get("label")) if label_kind == "span" else {}
         return rest | {
             "x": np.array(coded.ids, np.int32),
             "mask": np.array(coded.attention_mask, np.int32),
@@ -150,3 +178,69 @@ def on_host(path: str, length: int, vocabulary: int) -> Callable[[Example], Exam
         }
 
     return prepare
+
+
+def _check_input(x: Any, of_words: bool) -> None:
+    words = isinstance(x, tuple | list) and all(isinstance(word, str) for word in x)
+    if not (words if of_words else isinstance(x, str)):
+        expected = "a tuple of words" if of_words else "a text"
+        raise ValueError(f"x is {type(x).__name__}; wanted is {expected}, or ids of tokens with a mask")
+
+
+def _spaced(tokenizer: Tokenizer) -> Tokenizer:
+    """A byte-level tokenizer that puts a space before each word, as words stand in the texts that its model was trained with."""
+    stated = json.loads(tokenizer.to_str())
+    outer = stated["pre_tokenizer"] or {}
+    byte_levels = [step for step in outer.get("pretokenizers", [outer]) if step.get("type") == "ByteLevel"]
+    if not byte_levels or stated["model"].get("end_of_word_suffix"):  # CLIP marks the ends of words instead
+        return tokenizer
+    for step in byte_levels:
+        step["add_prefix_space"] = True
+    return Tokenizer.from_str(json.dumps(stated))
+
+
+def _word_fields(coded: Encoding, num_words: int, tags: Any) -> Example:
+    """``words`` [T], and the tags [num_words] moved to the first token of each word."""
+    words = np.full(len(coded.ids), -1, np.int32)
+    previous = None
+    for token, word in enumerate(coded.word_ids):
+        if word is not None and word != previous:
+            words[token] = word
+        previous = word
+    if tags is None:
+        return {"words": words}
+    tags = np.asarray(tags, np.int32)
+    if tags.shape != (num_words,):
+        raise ValueError(f"label is {list(tags.shape)}, but there are {num_words} words; each word needs one tag")
+    return {"words": words, "label": np.where(words >= 0, np.append(tags, -1)[words], -1).astype(np.int32)}
+
+
+def _span_fields(coded: Encoding, pair: str | None, span: Any) -> Example:
+    """``offsets`` [T, 2], and the characters [begin, end) of `pair` as their first and last token."""
+    if pair is None:
+        raise ValueError("a label of kind span points into the field pair, which the example lacks")
+    offsets = _offsets(coded)
+    if span is None:
+        return {"offsets": offsets}
+    begin, end = (int(place) for place in span)
+    if begin < 0:
+        return {"offsets": offsets, "label": np.full(2, -1, np.int32)}
+    if not begin < end <= len(pair):
+        raise ValueError(f"the span [{begin}, {end}) is empty or ends outside of the pair, which has {len(pair)} characters")
+    tokens = _overlapping(offsets, begin, end)
+    label = [-1, -1] if not tokens.size or _is_cut(coded, offsets[:, 1].max(), end) else [tokens[0], tokens[-1]]
+    return {"offsets": offsets, "label": np.array(label, np.int32)}
+
+
+def _offsets(coded: Encoding) -> np.ndarray:
+    inside = np.array([sequence == 1 for sequence in coded.sequence_ids])[:, None]
+    return np.where(inside, np.array(coded.offsets, np.int32), -1).astype(np.int32)
+
+
+def _is_cut(coded: Encoding, last: int, end: int) -> bool:
+    """Whether a token was lost between the characters `last`, where the text was cut off, and `end`; some characters have no token."""
+    return end > last and any(_overlapping(_offsets(beyond), last, end).size for beyond in coded.overflowing)
+
+
+def _overlapping(offsets: np.ndarray, begin: int, end: int) -> np.ndarray:
+    return np.flatnonzero((offsets[:, 0] < end) & (offsets[:, 1] > begin))

@@ -12,13 +12,13 @@ from tests.data.augment.batches import images  # noqa: E402
 from tljax import data  # noqa: E402
 from tljax.train import sharding  # noqa: E402
 
-EACH = ("random_resized_crop(scale=(0.3, 1.0))", "flip", "pad_crop(padding=2)", "colour", "randaugment(layers=2)", "erase(p=0.5)")
+EACH = ("random_zoom(scale=(0.3, 1.0))", "flip", "pad_crop(padding=2)", "color", "randaugment(layers=2)", "erase(p=0.5)")
 MIXED = (*EACH, "mixup(alpha=0.2)", "cutmix")
 
 
 def build(expressions, mesh):
     augment = jax.jit(data.augmentation(expressions, 3, 0), out_shardings=sharding.by_batch(mesh))
-    return augment.lower(sharding.put_batch(BATCH, mesh)).compile()
+    return augment.lower(sharding.shard_batch(BATCH, mesh)).compile()
 
 
 def talks(compiled):
@@ -28,7 +28,7 @@ def talks(compiled):
 
 BATCH, one, eight = images(16), sharding.make_mesh(devices=jax.devices()[:1]), sharding.make_mesh(data=4, fsdp=2)
 alone, apart = build(MIXED, one), build(MIXED, eight)
-a, b = ({k: np.asarray(v) for k, v in run(sharding.put_batch(BATCH, mesh)).items()} for run, mesh in ((alone, one), (apart, eight)))
+a, b = ({k: np.asarray(v) for k, v in run(sharding.shard_batch(BATCH, mesh)).items()} for run, mesh in ((alone, one), (apart, eight)))
 print(
     json.dumps(
         {

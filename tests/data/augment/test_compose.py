@@ -15,7 +15,7 @@ from tljax import data, weights
 from tljax.data.augment import operations
 
 ROOT = pathlib.Path(__file__).parents[3]
-EACH = ("random_resized_crop(scale=(0.3, 1.0))", "flip", "pad_crop(padding=2)", "colour", "randaugment", "erase")
+EACH = ("random_zoom(scale=(0.3, 1.0))", "flip", "pad_crop(padding=2)", "color", "randaugment", "erase")
 each = jax.jit(data.augmentation(EACH, 3, 0))
 mixed = jax.jit(data.augmentation(("flip", "mixup(alpha=0.5)", "cutmix"), 3, 0))
 flips = jax.jit(lambda batch, seed: data.augmentation(("flip", "flip"), 3, seed)(batch))
@@ -72,10 +72,52 @@ def test_seeds_and_places_in_the_list_draw_differently_and_a_traced_seed_is_the_
 
 def test_streams_are_augmented_each_with_draws_of_its_own():
     one = images()
-    streams = jax.jit(data.augmentation(("random_resized_crop",), 3, 0))({"source": one, "target": one})
+    streams = jax.jit(data.augmentation(("random_zoom",), 3, 0))({"source": one, "target": one})
     assert streams["source"]["x"].dtype == jnp.float32
     assert not np.array_equal(streams["source"]["x"], streams["target"]["x"])
     same({k: v for k, v in streams["source"].items() if k != "x"}, {k: v for k, v in one.items() if k != "x"})
+
+
+def test_each_stream_has_expressions_and_kinds_of_its_own():
+    one = images()
+    unlabelled = {name: value for name, value in one.items() if name != "label"}
+    kinds = {"source": {"x": "image", "label": "class"}, "target": {"x": "image"}}
+    batch = {"source": one, "target": unlabelled, "step": np.int32(3)}
+    out = jax.jit(data.augmentation({"source": ("flip", "mixup")}, 3, 0, kinds))(batch)
+    assert out["source"]["label"].shape == (4, 3) and out["step"] == 3
+    same(out["target"], unlabelled)
+    out = jax.jit(data.augmentation({"source": ("mixup",), "target": ("flip(p=1.0)",)}, 3, 0, kinds))(batch)
+    assert np.allclose(out["target"]["x"], one["x"][:, :, ::-1] / 255) and out["source"]["label"].shape == (4, 3)
+    with pytest.raises(ValueError, match="mixup mixes labels, and no field 'label' is declared"):
+        data.augmentation({"target": ("mixup",)}, 3, 0, kinds)
+    with pytest.raises(ValueError, match="mixup mixes labels"):
+        data.augmentation(("mixup",), 3, 0, kinds)
+    shared = jax.jit(data.augmentation(("flip",), 3, 0, kinds))(batch)
+    same(shared["source"], jax.jit(data.augmentation(("flip",), 3, 0))(batch)["source"])
+
+
+def test_streams_that_are_not_there_are_named():
+    one, kinds = images(), {"source": {"x": "image", "label": "class"}}
+    with pytest.raises(ValueError, match="declared for the streams sauce; the batch has source, target"):
+        data.augmentation({"sauce": ("flip",)}, 3, 0)({"source": one, "target": one})
+    with pytest.raises(ValueError, match="declared for the streams source; the batch has none"):
+        data.augmentation({"source": ("flip",)}, 3, 0)(one)
+    with pytest.raises(ValueError, match="declared for the streams source; the batch has source, target"):
+        data.augmentation(("flip",), 3, 0, kinds)({"source": one, "target": one})
+    with pytest.raises(ValueError, match="stream 'target' is to be augmented, but kinds of fields are given for source alone"):
+        data.augmentation({"target": ("flip",)}, 3, 0, kinds)
+
+
+def test_operations_stand_for_their_expressions():
+    flip = operations.create("flip(p=1.0)")
+    batch = images()
+    same(jax.jit(data.augmentation((flip, "color"), 3, 0))(batch), jax.jit(data.augmentation(("flip(p=1.0)", "color"), 3, 0))(batch))
+
+
+def test_what_the_loader_does_is_left_to_it():
+    batch = images()
+    assert data.augmentation(("random_resized_crop",), 3, 0)(batch) is batch
+    same(flips(batch, np.uint32(0)), jax.jit(data.augmentation(("random_resized_crop", "flip", "flip"), 3, 0))(batch))
 
 
 def test_workers_and_processes_do_not_change_what_comes_out(folder_of_images):
@@ -112,7 +154,7 @@ def test_one_program_serves_all_batches_and_seeds():
 
 @pytest.mark.parametrize("batch", [images(1, (5, 4), 1), images(1, (1, 1), 3)])
 def test_one_example_one_channel_and_images_of_one_pixel(batch):
-    everything = tuple(operations)
+    everything = tuple(sorted(operations, key=lambda name: name != "random_resized_crop"))  # the loader's crop stands first
     out = jax.jit(data.augmentation(everything, 3, 0))(batch)
     assert len(everything) >= 8 and out["x"].shape == batch["x"].shape and np.isfinite(out["x"]).all()
 
@@ -131,19 +173,25 @@ def test_double_precision_elsewhere_does_not_reach_images():
         (("flip(q=1.5)",), "called as flip"),
         (("pad_crop(padding=-1)",), "padding=-1"),
         (("pad_crop(mode='edge')",), "mode='edge'"),
+        (("random_zoom(scale=(0.5, 0.3))",), "scale="),
+        (("random_zoom(scale=(0.0, 1.0))",), "scale="),
+        (("random_zoom(scale=(0.5, 1.0, 1.0))",), "scale="),
+        (("random_zoom(ratio=(0.0, 1.0))",), "ratio="),
         (("random_resized_crop(scale=(0.5, 0.3))",), "scale="),
-        (("random_resized_crop(scale=(0.0, 1.0))",), "scale="),
-        (("random_resized_crop(scale=(0.5, 1.0, 1.0))",), "scale="),
-        (("random_resized_crop(ratio=(0.0, 1.0))",), "ratio="),
+        (("flip", "random_resized_crop"), "random_resized_crop crops .* stands first, and once; here flip does"),
+        (("random_resized_crop", "random_resized_crop"), "stands first, and once"),
+        (("rotate(degrees=181)",), "degrees=181"),
+        (("rotate(fill=-0.1)",), "fill=-0.1"),
+        (("translate(x=1.5)",), "x=1.5"),
         (("erase(fill=2.0)",), "fill=2.0"),
         (("erase(p=-1.0)",), "p=-1.0"),
-        (("colour(hue=0.7)",), "hue=0.7"),
-        (("colour(contrast=-0.1)",), "contrast=-0.1"),
+        (("color(hue=0.7)",), "hue=0.7"),
+        (("color(contrast=-0.1)",), "contrast=-0.1"),
         (("randaugment(layers=0)",), "layers=0"),
         (("randaugment(magnitude=11)",), "magnitude=11"),
         (("mixup(alpha=0.0)",), "alpha=0.0"),
         (("cutmix(p=2.0)",), "p=2.0"),
-        (("mixup(num_classes=3)",), None),
+        (("mixup(num_classes=3)",), "called as mixup"),
     ],
 )
 def test_bad_settings_are_named(expressions, said):
@@ -161,9 +209,9 @@ def test_unknown_operations_are_named():
     [
         ("flip", {"index": None}, "index"),
         ("flip", {"x": None}, "needs x"),
-        ("flip", {"x": np.zeros((4, 7), np.float32)}, r"float32 \[4, 7\]"),
+        ("flip", {"x": np.zeros((4, 7), np.float32)}, r"x is \[4, 7\]; images"),
         ("flip", {"x": np.zeros((4, 7, 7, 3), np.int32)}, "int32"),
-        ("colour", {"x": np.zeros((4, 7, 7, 2), np.uint8)}, "1 or 3 channels"),
+        ("color", {"x": np.zeros((4, 7, 7, 2), np.uint8)}, "1 or 3 channels"),
         ("randaugment", {"x": np.zeros((4, 7, 7, 4), np.uint8)}, "1 or 3 channels"),
         ("pad_crop(padding=7, mode='reflect')", {"x": np.zeros((4, 7, 7, 3), np.uint8)}, "too small"),
         ("mixup", {"label": None}, "mixes labels"),

@@ -25,11 +25,11 @@ def test_flip_is_certain_or_impossible_where_asked_and_its_own_inverse():
 
 
 @pytest.mark.parametrize(
-    "expression", ["pad_crop(padding=0)", "random_resized_crop(scale=(1.0, 1.0), ratio=(1.0, 1.0))", "erase(p=0.0)", "colour(0, 0, 0, 0)"]
+    "expression", ["pad_crop(padding=0)", "random_zoom(scale=(1.0, 1.0), ratio=(1.0, 1.0))", "erase(p=0.0)", "color(0, 0, 0, 0)"]
 )
 def test_the_mildest_settings_change_nothing(expression):
     batch = images(6, (13, 13))
-    assert np.abs(augmented(expression, batch) - batch["x"] / 255).max() < (2**-15 if "colour" in expression else 1e-5)
+    assert np.abs(augmented(expression, batch) - batch["x"] / 255).max() < (2**-15 if "color" in expression else 1e-5)
 
 
 @pytest.mark.parametrize("mode", ["zero", "reflect"])
@@ -66,7 +66,7 @@ def test_a_crop_shows_a_part_of_the_image_enlarged():
     """On an image that is linear in row and column, a crop is linear too: its slope is the crop's side over the image's."""
     rows, columns = np.mgrid[:24, :24] / 24
     x = np.broadcast_to(np.stack([rows, columns], -1).astype(np.float32), (8, 24, 24, 2))
-    out = augmented("random_resized_crop(scale=(0.2, 0.5))", {**images(8), "x": x})[:, 4:20, 4:20]
+    out = augmented("random_zoom(scale=(0.2, 0.5))", {**images(8), "x": x})[:, 4:20, 4:20]
     slopes = np.diff(out[..., 0], axis=1) * 24, np.diff(out[..., 1], axis=2) * 24
     for slope in slopes:
         assert np.abs(slope - slope.mean((1, 2), keepdims=True)).max() < 1e-3
@@ -90,5 +90,5 @@ def test_erase_fills_a_rectangle_and_leaves_the_rest(fill):
 
 def test_geometry_does_not_touch_a_flat_image():
     flat = {**images(4), "x": np.full((4, 12, 10, 3), 0.25, np.float32)}
-    for expression in ("flip", "random_resized_crop", "pad_crop(mode='reflect')"):
+    for expression in ("flip", "random_zoom", "pad_crop(mode='reflect')"):
         assert np.abs(augmented(expression, flat) - 0.25).max() < 1e-6

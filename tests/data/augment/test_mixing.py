@@ -17,11 +17,11 @@ def parts(out, batch):
 def test_mixup_takes_the_next_example_with_the_share_that_the_label_says():
     batch = images(9)
     out, x = mixup(batch), batch["x"] / 255
-    kept = parts(out, batch)
+    share = parts(out, batch)
     assert (np.asarray(out["label"]).sum(-1) == 1).all() and out["label"].dtype == np.float32
-    wanted = kept[:, None, None, None] * x + (1 - kept)[:, None, None, None] * np.roll(x, -1, axis=0)
-    assert np.abs(out["x"] - wanted).max() < 1e-4 and len(set(kept.tolist())) > 6
-    assert np.allclose(np.asarray(out["label"])[np.arange(9), np.roll(batch["label"], -1)], 1 - kept)
+    wanted = share[:, None, None, None] * x + (1 - share)[:, None, None, None] * np.roll(x, -1, axis=0)
+    assert np.abs(out["x"] - wanted).max() < 1e-4 and len(set(share.tolist())) > 6
+    assert np.allclose(np.asarray(out["label"])[np.arange(9), np.roll(batch["label"], -1)], 1 - share)
 
 
 def test_cutmix_pastes_a_rectangle_and_counts_its_pixels():
@@ -38,8 +38,8 @@ def test_cutmix_pastes_a_rectangle_and_counts_its_pixels():
 def test_the_share_is_a_beta_draw():
     batch = {**images(2000), "x": np.zeros((2000, 1, 1, 1), np.uint8), "label": np.arange(2000, dtype=np.int32) % 2}
     for alpha in (0.2, 1.0, 8.0):
-        kept = parts(jax.jit(data.augmentation((f"mixup(alpha={alpha})",), 2, 0))(batch), batch)
-        assert abs(kept.mean() - 0.5) < 0.04 and abs(kept.var() / (0.25 / (2 * alpha + 1)) - 1) < 0.15
+        share = parts(jax.jit(data.augmentation((f"mixup(alpha={alpha})",), 2, 0))(batch), batch)
+        assert abs(share.mean() - 0.5) < 0.04 and abs(share.var() / (0.25 / (2 * alpha + 1)) - 1) < 0.15
 
 
 @pytest.mark.parametrize("augment", [mixup, cutmix])
@@ -57,12 +57,32 @@ def test_mixing_with_probability_zero_only_makes_labels_soft():
 
 
 @pytest.mark.parametrize(
-    "label", [np.eye(3, dtype=np.float32), np.eye(3, dtype=np.int32) | np.eye(3, dtype=np.int32)[::-1], np.float32([0, 3, 9])]
+    ("kind", "label"),
+    [("distribution", np.eye(3, dtype=np.float32)), ("classes", np.eye(3, dtype=np.int32) | np.eye(3, dtype=np.int32)[::-1])],
 )
-def test_other_labels_are_mixed_as_they_are(label):
-    kept = parts(mixup(images(3)), images(3)).reshape(-1, *(1 for _ in label.shape[1:]))
-    out = mixup({**images(3), "label": label})["label"]
-    assert out.shape == label.shape and np.allclose(out, kept * label + (1 - kept) * np.roll(label, -1, axis=0), atol=1e-5)
+def test_several_classes_and_distributions_are_mixed_as_they_are(kind, label):
+    share = parts(mixup(images(3)), images(3))[:, None]
+    mix = data.augmentation(("mixup(alpha=1.0)",), 0, 0, {"x": "image", "label": kind})
+    out = jax.jit(mix)({**images(3), "label": label})["label"]
+    assert out.dtype == np.float32 and np.allclose(out, share * label + (1 - share) * np.roll(label, -1, axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("operation", ["mixup", "cutmix"])
+@pytest.mark.parametrize("kind", ["number", "mask", "tags", "span", "boxes", "points", "text"])
+def test_labels_that_have_no_mixture_are_refused_by_kind(operation, kind):
+    with pytest.raises(ValueError, match=f"{operation} cannot mix labels of the kind {kind}"):
+        data.augmentation(("flip", operation), 3, 0, {"x": "image", "label": kind})
+
+
+def test_unlabelled_images_are_not_mixed():
+    with pytest.raises(ValueError, match="mixup mixes labels, and no field 'label' is declared; there are x"):
+        data.augmentation(("mixup",), 3, 0, {"x": "image"})
+
+
+def test_two_mixtures_after_each_other_mix_distributions_the_second_time():
+    batch = images(5)
+    out = jax.jit(data.augmentation(("mixup", "cutmix"), 3, 0))(batch)["label"]
+    assert out.shape == (5, 3) and np.allclose(np.asarray(out).sum(1), 1, atol=1e-6)
 
 
 def test_an_example_alone_is_its_own_partner():
@@ -71,9 +91,9 @@ def test_an_example_alone_is_its_own_partner():
     assert np.abs(out["x"] - batch["x"] / 255).max() < 2**-15 and np.array_equal(out["label"], np.eye(3)[batch["label"]])
 
 
-def test_integer_labels_without_classes_are_refused():
+def test_classes_that_are_not_counted_are_refused():
     with pytest.raises(ValueError, match="num_classes, which is 0"):
-        jax.eval_shape(data.augmentation(("mixup",), 0, 0), images())
+        data.augmentation(("mixup",), 0, 0)
 
 
 def test_the_loss_of_a_mixture_is_the_mixture_of_the_losses():
@@ -86,9 +106,9 @@ def test_the_loss_of_a_mixture_is_the_mixture_of_the_losses():
             pass
 
         Outputs.logits = logits
-        return float(objectives.create("cross_entropy").loss(lambda b: Outputs, {}, {}, {"label": label}, None, 0)[0])
+        return float(objectives.create("cross_entropy").loss(lambda b: Outputs, {"label": label}, None)[0])
 
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-    kept, rows = parts(out, batch), np.arange(4)
-    wanted = -(kept * log_p[rows, batch["label"]] + (1 - kept) * log_p[rows, np.roll(batch["label"], -1)]).mean()
+    share, rows = parts(out, batch), np.arange(4)
+    wanted = -(share * log_p[rows, batch["label"]] + (1 - share) * log_p[rows, np.roll(batch["label"], -1)]).mean()
     assert loss(out["label"]) == pytest.approx(wanted, rel=1e-5)

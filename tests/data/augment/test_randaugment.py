@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,13 @@ from tljax.data.augment import randaugment as ra
 
 SMOOTH, ROUGH = smooth(48, 48), np.random.default_rng(0).integers(30, 220, (48, 48, 3), np.uint8)
 WARPS = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")
-apply = jax.jit(ra.apply, static_argnums=3)
+
+
+@functools.partial(jax.jit, static_argnums=3)
+def apply(x, drawn, sign, magnitude):
+    return ra.colored(ra.moved(drawn, sign, magnitude, x.shape[:2], 0.5).pixels(x), drawn, sign, magnitude)
+
+
 STRENGTH = 0.7
 
 
@@ -31,7 +39,7 @@ def by_pillow(name, picture, sign):
         "equalize": lambda: ImageOps.equalize(picture),
         "rotate": lambda: picture.rotate(-30 * STRENGTH * sign, Image.Resampling.BILINEAR, fillcolor=(128, 128, 128)),
         "solarize": lambda: ImageOps.solarize(picture, int(np.ceil(256 * (1 - STRENGTH)))),
-        "colour": lambda: ImageEnhance.Color(picture).enhance(factor),
+        "color": lambda: ImageEnhance.Color(picture).enhance(factor),
         "posterize": lambda: ImageOps.posterize(picture, 8 - round(4 * STRENGTH)),
         "contrast": lambda: ImageEnhance.Contrast(picture).enhance(factor),
         "brightness": lambda: ImageEnhance.Brightness(picture).enhance(factor),
@@ -71,7 +79,7 @@ def test_every_operation_is_drawn_about_equally_often():
     assert counts.min() >= 5 and (np.sort(counts)[-unsigned:] < 55).all() and (np.sort(counts)[-unsigned:] > 15).all()
 
 
-def test_two_layers_of_grey_images_are_one_after_the_other():
+def test_two_layers_of_gray_images_are_one_after_the_other():
     batch = {**images(64), "x": np.broadcast_to(smooth(10, 10)[..., :1], (64, 10, 10, 1))}
     out = np.asarray(jax.jit(data.augmentation(("randaugment(layers=2)",), 3, 0))(batch)["x"]).reshape(64, -1)
     assert out.min() >= 0 and out.max() <= 1

@@ -54,3 +54,45 @@ def test_damaged_and_missing_files_are_named(tmp_path):
         path.write_bytes(whole[:cut])
         with pytest.raises(ValueError, match=r"f\.npz"):
             data.create(f"npz({str(path)!r})")
+
+
+@pytest.mark.parametrize(
+    ("x", "kind"),
+    [
+        (np.zeros((2, 3)), "vector"),
+        (np.zeros((2, 3, 4)), "series"),
+        (np.zeros((2, 3, 4), np.uint8), "image"),
+        (np.zeros((2, 3, 4, 1)), "image"),
+    ],
+)
+def test_the_fields_are_declared(x, kind):
+    assert data.from_arrays(x, np.arange(2)).fields == {"x": kind, "label": "class"}
+    unlabeled = data.from_arrays(x)
+    assert unlabeled.fields == {"x": kind} and unlabeled.labels is None and set(unlabeled[1]) == {"x"} and len(unlabeled) == 2
+
+
+def test_an_input_of_no_kind_is_named():
+    with pytest.raises(ValueError, match=r"x of an example is \[2, 2, 2, 2\]; wanted is"):
+        data.from_arrays(np.zeros((3, 2, 2, 2, 2)), np.arange(3))
+
+
+def test_npz_takes_a_kind_and_no_labels(tmp_path):
+    path = str(tmp_path / "f.npz")
+    np.savez(path, x=np.zeros((2, 3)), y=np.array([[0.25, 0.75], [1, 0]]))
+    source = data.create(f"npz({path!r}, kind='distribution', classes=('a', 'b'))")
+    assert source.fields["label"] == "distribution" and source.classes == ("a", "b") and source[0]["label"].tolist() == [0.25, 0.75]
+    assert data.create(f"npz({path!r})").fields["label"] == "number" and "label" not in data.create(f"npz({path!r}, label='')").fields
+
+
+def test_the_fingerprint_follows_the_content():
+    x, y = np.arange(6.0).reshape(3, 2), np.array([[0, 1], [1, 0], [1, 1]])
+    same = {data.fingerprint(data.from_arrays(x.astype(dtype), y, where=where)) for dtype, where in ((np.float32, "a"), (np.float64, "b"))}
+    others = [
+        data.from_arrays(x + 1, y),
+        data.from_arrays(x, 1 - y),
+        data.from_arrays(x, y, ["a", "b"]),
+        data.from_arrays(x, y, kind="number"),
+        data.from_arrays(x),
+        data.from_arrays(x, y, shape=(2, 1)),
+    ]
+    assert len(same) == 1 and len(same | set(map(data.fingerprint, others))) == 7 and all(len(f) == 16 and int(f, 16) >= 0 for f in same)

@@ -72,3 +72,14 @@ def test_truncated_and_missing_files(tmp_path):
             create(path)
     with pytest.raises(FileNotFoundError, match=r"g\.h5"):
         create(str(tmp_path / "g.h5"))
+
+
+def test_kinds_no_labels_and_fingerprints(tmp_path):
+    path = written(tmp_path / "f.h5", x=np.ones((2, 4)), y=np.array([[0.0, 1.0], [1.0, 1.0]]))
+    number, flags = (data.create(f"hdf5({path!r}, x='train/x', label='train/y', kind={kind!r})") for kind in ("number", "classes"))
+    assert number.fields == {"x": "vector", "label": "number"} and flags.fields["label"] == "classes" and flags.classes == ("0", "1")
+    bare = data.create(f"hdf5({path!r}, x='train/x', label='', shape=(2, 2, 1))")
+    assert bare.fields == {"x": "image"} and bare.labels is None and set(bare[1]) == {"x"} and len(bare) == 2
+    copied = written(tmp_path / "g.h5", x=np.ones((2, 4)), y=np.array([[0.0, 1.0], [1.0, 1.0]]))
+    again = data.create(f"hdf5({copied!r}, x='train/x', label='train/y', kind='number')")
+    assert data.fingerprint(again) == data.fingerprint(number) and len({*map(data.fingerprint, (number, flags, bare))}) == 3

@@ -56,3 +56,9 @@ def test_labels_of_another_length_and_missing_files(tmp_path):
         data.create(f"idx({str(tmp_path / 'i')!r}, {str(tmp_path / 'l')!r})")
     with pytest.raises(FileNotFoundError, match="absent"):
         data.create(f"idx({str(tmp_path / 'absent')!r}, {str(tmp_path / 'l')!r})")
+
+
+def test_images_without_labels(tmp_path):
+    (tmp_path / "i").write_bytes(packed(np.zeros((3, 4, 5), np.uint8)))
+    source = data.create(f"idx({str(tmp_path / 'i')!r})")
+    assert source.fields == {"x": "image"} and set(source[2]) == {"x"} and source.labels is None

@@ -67,14 +67,14 @@ def test_missing_images_are_named(tmp_path):
         data.image_files(tmp_path)
 
 
-def test_unlabelled_is_a_file_or_a_folder(tmp_path):
+def test_unlabeled_is_a_file_or_a_folder(tmp_path):
     for name in ("b.png", "a.JPG", ".hidden.png"):
         picture(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no image")
-    source = data.create(f"unlabelled({str(tmp_path)!r})")
+    source = data.create(f"unlabeled({str(tmp_path)!r})")
     assert [data.name_of(source, i).rsplit("/")[-1] for i in range(len(source))] == ["a.JPG", "b.png"]
-    assert source.labels.tolist() == [-1, -1] and source.classes == ()
-    assert len(data.create(f"unlabelled({str(tmp_path / 'b.png')!r})")) == 1
+    assert source.labels is None and source.classes == () and source.fields == {"x": "image"} and set(source[0]) == {"x"}
+    assert len(data.create(f"unlabeled({str(tmp_path / 'b.png')!r})")) == 1
 
 
 def test_undecodable_images_are_skipped_counted_and_named(tmp_path, capsys):
@@ -103,3 +103,21 @@ def test_all_undecodable_or_a_wrong_option_is_an_error(tmp_path):
         data.from_files([tmp_path / "a.png"], np.zeros(1), ["a"], on_error="skip")
     with pytest.raises(ValueError, match="on_error='ignore'"):
         data.from_files([tmp_path / "a.png"], np.zeros(1), ["a"], on_error="ignore")
+
+
+def test_a_copied_folder_has_the_same_fingerprint_and_another_file_has_not(tmp_path):
+    def source(folder, labels=(0, 1)):
+        return data.from_files([tmp_path / folder / "a" / "1.png", tmp_path / folder / "b" / "2.png"], np.array(labels), ["a", "b"])
+
+    for folder in ("here", "there"):
+        for i, name in enumerate(("a/1.png", "b/2.png")):
+            picture(tmp_path / folder / name, i)
+    first = data.fingerprint(source("here"))
+    assert data.fingerprint(source("there")) == first != data.fingerprint(source("there", (1, 1)))
+    picture(tmp_path / "there" / "a" / "1.png", size=(9, 9))
+    assert data.fingerprint(source("there")) != first
+
+
+def test_labels_for_other_files_are_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"1 image files need one class id each; the labels are \[2\]"):
+        data.from_files([tmp_path / "a.png"], np.zeros(2), ["a"])

@@ -44,9 +44,9 @@ def test_jsonl_pairs_and_targets(file):
 
 def test_texts_alone(file):
     source = data.create(f"text({file('a.txt', 'one' + chr(10) * 2 + 'two' + chr(10))!r})")
-    assert [source[i]["x"] for i in range(2)] == ["one", "two"] and source.labels.tolist() == [-1, -1] and source.name(1).endswith("line 3")
+    assert [source[i]["x"] for i in range(2)] == ["one", "two"] and source.labels is None and source.name(1).endswith("line 3")
     table = data.create(f"text({file('b.csv', 'text' + chr(10) + 'three' + chr(10))!r}, label='')")
-    assert table[0] == {"x": "three", "label": -1} and table.classes == ()
+    assert table[0] == {"x": "three"} and table.classes == () and table.fields == {"x": "text"}
 
 
 def test_a_text_longer_than_the_csv_module_allows(file):
@@ -81,3 +81,15 @@ def test_no_file_and_no_utf8(file, tmp_path):
     (tmp_path / "a.csv").write_bytes(b"text,label\n\xff\xfe,1\n")
     with pytest.raises(ValueError, match=r"a.csv: is no UTF-8"):
         data.create(f"text({str(tmp_path / 'a.csv')!r})")
+
+
+def test_whole_numbers_are_classes_unless_told_and_kinds_are_declared(file):
+    path = file("a.csv", "text,more,label\na,b,1\nc,d,5\n")
+    classes, numbers = data.create(f"text({path!r})"), data.create(f"text({path!r}, pair='more', kind='number')")
+    assert classes.fields == {"x": "text", "label": "class"} and numbers.fields == {"x": "text", "pair": "text", "label": "number"}
+    assert numbers.labels.tolist() == [1, 5] and numbers.labels.dtype == np.float32 and numbers.classes == ()
+    assert (
+        data.fingerprint(classes)
+        != data.fingerprint(numbers)
+        == data.fingerprint(data.create(f"text({path!r}, pair='more', kind='number')"))
+    )

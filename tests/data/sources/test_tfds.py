@@ -369,3 +369,16 @@ except ValueError:
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "9", "False"], done.stderr
+
+
+def test_fields_and_fingerprint(tmp_path):
+    tensors = {name: features.Tensor(shape=(size,), dtype=np.float32) for name, size in (("flags", 2), ("vector", 3))}
+    write(tmp_path, {"train": [one(flags=[0, 1], vector=[1, 2, 3])] * 2, "test": [one(flags=[0, 1], vector=[1, 2, 3])]}, **tensors)
+    image, flags = create(tmp_path), create(tmp_path, label="flags", image="vector", kind="classes")
+    assert image.fields == {"x": "image", "label": "class"} and flags.fields == {"x": "vector", "label": "classes"}
+    assert create(tmp_path, label="flags").fields["label"] == "number"  # what was read before is not taken for another kind
+    assert data.fingerprint(image) == data.fingerprint(create(tmp_path))
+    assert (
+        len({data.fingerprint(source) for source in (image, flags, create(tmp_path, split="test"), create(tmp_path, split="train[:1]"))})
+        == 4
+    )

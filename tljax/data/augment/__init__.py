@@ -1,9 +1,9 @@
-"""Augmentation on the device. A module here that registers an operation is found by itself."""
+"""Augmentation on the device, and of whole images in the loader. A module here that registers an operation is found by itself."""
 
 from tljax.data.augment.compose import augmentation
-from tljax.data.augment.operation import Operation, operations
+from tljax.data.augment.operation import Color, Expressions, HostCrop, Mixing, Move, Operation, Spatial, create, operations
 from tljax.registry import import_all
 
 import_all(__name__, list(__path__))
 
-__all__ = ["Operation", "augmentation", "operations"]
+__all__ = ["Color", "Expressions", "HostCrop", "Mixing", "Move", "Operation", "Spatial", "augmentation", "create", "operations"]

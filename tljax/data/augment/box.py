@@ -1,13 +1,16 @@
 """A rectangle of random area in an image."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
 TRIES = 10
+DRAWS = 2 * TRIES + 2
 
 
 def check(name: str, scale: tuple[float, float], ratio: tuple[float, float]) -> None:
-    """Raises ValueError for ranges from which `draw` cannot draw."""
+    """Raises ValueError for ranges from which `choose` cannot draw."""
     if len(scale) != 2 or not 0 < scale[0] <= scale[1] <= 1:
         raise ValueError(f"{name}(scale={scale}): the smallest and the largest part of the image's area, in (0, 1]")
     if len(ratio) != 2 or not 0 < ratio[0] <= ratio[1] < float("inf"):
@@ -15,23 +18,37 @@ def check(name: str, scale: tuple[float, float], ratio: tuple[float, float]) -> 
 
 
 def draw(key: jax.Array, size: tuple[int, int], scale: tuple[float, float], ratio: tuple[float, float]) -> tuple[jax.Array, jax.Array]:
-    """``(corner, sides)`` of a rectangle inside an image of `size` (H, W), both float32 [2] (rows, columns), in pixels.
+    """`choose` with float32 numbers that follow from `key`."""
+    area, aspect, place = jax.random.split(key, 3)
+    shapes = ((area, TRIES), (aspect, TRIES), (place, 2))
+    return choose(jnp.concat([jax.random.uniform(part, (n,), jnp.float32) for part, n in shapes]), size, scale, ratio)
+
+
+def choose(numbers: Any, size: tuple[int, int], scale: tuple[float, float], ratio: tuple[float, float]) -> tuple[Any, Any]:
+    """``(corner, sides)`` of a rectangle inside an image of `size` (H, W), both [2] (rows, columns), in pixels.
 
     The area is uniform in H W `scale`, the logarithm of width / height uniform in that of `ratio`, the place uniform (Szegedy et al. 2015,
     section 6). Of ten draws the first that fits is taken; where none does, the first is cut to the image.
+
+    Args:
+      numbers: [DRAWS], uniform in [0, 1), of numpy or jax.
+      size: of the image.
+      scale: smallest and largest part of the area.
+      ratio: smallest and largest width / height.
     """
-    image = jnp.array(size, jnp.float32)
-    area_key, ratio_key, place_key = jax.random.split(key, 3)
-    area = image.prod() * jax.random.uniform(area_key, (TRIES,), jnp.float32, *scale)
-    aspect = jnp.exp(jax.random.uniform(ratio_key, (TRIES,), jnp.float32, *jnp.log(jnp.array(ratio, jnp.float32))))
-    sides = jnp.stack([jnp.sqrt(area / aspect), jnp.sqrt(area * aspect)], axis=1)
+    xp = numbers.__array_namespace__()
+    image, parts, logs = (xp.asarray(values, dtype=numbers.dtype) for values in (size, scale, ratio))
+    logs = xp.log(logs)
+    area = image.prod() * (parts[0] + numbers[:TRIES] * (parts[1] - parts[0]))
+    aspect = xp.exp(logs[0] + numbers[TRIES:-2] * (logs[1] - logs[0]))
+    sides = xp.stack([xp.sqrt(area / aspect), xp.sqrt(area * aspect)], axis=1)
     fits = (sides <= image * (1 + 1e-6)).all(axis=1)  # the whole image fits into itself, whatever the rounding
-    first = jnp.minimum(sides[fits.argmax()], image)
-    return jax.random.uniform(place_key, (2,), jnp.float32) * (image - first), first
+    first = xp.minimum(sides[fits.argmax()], image)
+    return numbers[-2:] * (image - first), first
 
 
 def mask(height: int, width: int, start: jax.Array, stop: jax.Array) -> jax.Array:
-    """Which pixels have their centre in the rectangle from `start` to `stop` (both [2]: row, column): bool [H, W, 1]."""
+    """Which pixels have their center in the rectangle from `start` to `stop` (both [2]: row, column): bool [H, W, 1]."""
     rows, columns = (jnp.arange(n, dtype=jnp.float32) + 0.5 for n in (height, width))
     inside = ((start[0] <= rows) & (rows < stop[0]))[:, None] & ((start[1] <= columns) & (columns < stop[1]))
     return inside[..., None]

@@ -1,19 +1,30 @@
 """A list of augmentations as one function of a batch."""
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from tljax.data.augment.operation import Operation, operations
+from tljax.data import fields, spatial
+from tljax.data.augment import mixing
+from tljax.data.augment.operation import Color, Expressions, Mixing, Operation, Spatial, create
 
 Batch = Mapping[str, Any]
 
 
-def augmentation(expressions: Sequence[str], num_classes: int, seed: jax.typing.ArrayLike) -> Callable[[Batch], Batch]:
-    """The operations one after the other, to run inside `jax.jit` before `on_device`.
+def augmentation(
+    expressions: Expressions | Mapping[str, Expressions],
+    num_classes: int,
+    seed: jax.typing.ArrayLike,
+    kinds: Mapping[str, str] | Mapping[str, Mapping[str, str]] = fields.CLASSIFICATION,
+) -> Callable[[Batch], Batch]:
+    """The operations one after the other, to run inside `jax.jit` before `on_device`; those of the loader are left to `on_host`.
+
+    Spatial operations move every spatial field of an example by one draw: images, masks (from outside: -1), boxes and points (those that
+    leave get 0 in ``<field>_valid``). Colors and erased parts change x alone. Mixing reads ``x`` and ``label``.
 
     What happens to an example is a function of (seed, epoch, index, place in the list) alone: neither workers nor processes, devices or
     batch size change it. The keys are threefry's, which draws the same bits on every backend, and images are computed on 15 bits (see
@@ -24,37 +35,118 @@ def augmentation(expressions: Sequence[str], num_classes: int, seed: jax.typing.
     its keys, so that two streams, or two views, of one image differ.
 
     Args:
-      expressions: calls of registered operations, such as ``("flip", "mixup(alpha=0.2)")``; none: batches come back as they are.
-      num_classes: C, of the soft labels that mixing makes of integer ones.
+      expressions: calls of registered operations, such as ``("flip", "mixup(alpha=0.2)")``, or the operations; none: batches come back as
+        they are. A mapping from streams gives each its own, and streams that it does not name pass.
+      num_classes: C, of the soft labels that mixing makes of the kind `class`.
       seed: of all draws, 32 bits. It may be traced: runs that differ in the seed alone then share one compiled program.
+      kinds: of the batch's fields; a mapping from streams gives each its own.
 
     Returns:
       ``augment(batch) -> batch``. It reads ``x`` `[B, H, W, C]` (uint8, or float in [0, 1]), ``index`` and ``epoch`` `[B]`, and gives ``x``
-      float32 in [0, 1], of the same shape. Mixing makes ``label`` float32 `[B, C]`. All else passes.
+      and other images float32 in [0, 1], of the same shape. Mixing makes ``label`` float32, `[B, C]` of the kind `class`.
 
     Raises:
-      KeyError: an unknown operation. ValueError: arguments that it does not take or values out of range; when traced, keys that are missing
-        and x of another dtype or rank.
+      KeyError: an unknown operation. ValueError: arguments that it does not take or values out of range; labels of a kind that cannot be
+        mixed; an x that is no image, or an unknown kind, where something is to move; streams without kinds. When traced: a field without a
+        kind where something moves, keys or streams that are missing, fields whose dtype or shape is not their kind's.
     """
-    if isinstance(expressions, str):
-        raise ValueError(f"augmentations are a tuple of expressions, not one text: ({expressions!r},)")
-    made = [operations.create(expression, num_classes=num_classes) for expression in expressions]
+    if not isinstance(expressions, Mapping) and not fields.is_by_stream(kinds):
+        plan = _Plan.resolve(expressions, num_classes, kinds)  # type: ignore[arg-type]
+        return (lambda batch: _over_streams(batch, plan, seed, "")) if plan.operations else lambda batch: batch
+    names = expressions if isinstance(expressions, Mapping) else kinds
+    plans = {
+        name: _Plan.resolve(
+            expressions[name] if isinstance(expressions, Mapping) else expressions, num_classes, _kinds_of(name, kinds)
+        )
+        for name in names
+    }  # fmt: skip
+    return lambda batch: _by_stream(batch, plans, seed, passing=isinstance(expressions, Mapping))
 
-    def augment(batch: Batch, stream: str = "") -> Batch:
-        if "x" in batch:
-            return _augmented(dict(batch), made, _keys(batch, seed, stream))
-        if not any(isinstance(value, Mapping) for value in batch.values()):
-            raise ValueError(f"a batch needs x, or streams that hold x; this one holds {', '.join(batch) or 'nothing'}")
-        return {k: augment(v, f"{stream}/{k}") if isinstance(v, Mapping) else v for k, v in batch.items()}
 
-    return augment if made else lambda batch: batch
+@dataclass(frozen=True)
+class _Plan:
+    """What is done to one stream."""
+
+    operations: list[tuple[str, Operation]]
+    kinds: Mapping[str, str]
+    num_classes: int
+
+    @classmethod
+    def resolve(cls, expressions: Expressions, num_classes: int, kinds: Mapping[str, str]) -> "_Plan":
+        operations = [(name, operation) for name, operation in create(expressions) if not operation.on_host]
+        for name, operation in operations:
+            if kinds.get("x") != "image":
+                raise ValueError(
+                    f"{name} changes images, and the kind of x is {kinds.get('x', 'not declared')}; leave it out for such inputs"
+                )
+            if any(isinstance(step, Mixing) for step in operation.steps):
+                mixing.check_label(name, kinds, num_classes)
+            if any(isinstance(step, Spatial) for step in operation.steps):
+                fields.check_movable(name, kinds, kinds)
+        return cls(operations, dict(kinds), num_classes)
 
 
-def _augmented(batch: dict[str, Any], made: Sequence[Operation], keys: jax.Array) -> dict[str, Any]:
-    batch["x"] = _unit(batch["x"])
-    for place, operation in enumerate(made):
-        batch = operation(jax.vmap(jax.random.fold_in, (0, None))(keys, place), batch)
+def _kinds_of(stream: str, kinds: Mapping[str, Any]) -> Mapping[str, str]:
+    if not fields.is_by_stream(kinds):
+        return kinds
+    if stream not in kinds:
+        raise ValueError(f"the stream {stream!r} is to be augmented, but kinds of fields are given for {', '.join(kinds)} alone")
+    return kinds[stream]
+
+
+def _by_stream(batch: Batch, plans: Mapping[str, _Plan], seed: jax.typing.ArrayLike, passing: bool) -> Batch:
+    """`passing`: streams without a plan stay as they are; else they are refused."""
+    streams = [name for name, value in batch.items() if isinstance(value, Mapping)]
+    missing, unplanned = [name for name in plans if name not in streams], [name for name in streams if name not in plans]
+    if (passing and missing) or (not passing and unplanned):
+        raise ValueError(f"augmentation is declared for the streams {', '.join(plans)}; the batch has {', '.join(streams) or 'none'}")
+    return {k: _over_streams(v, plans[k], seed, f"/{k}") if k in plans and plans[k].operations else v for k, v in batch.items()}
+
+
+def _over_streams(batch: Batch, plan: _Plan, seed: jax.typing.ArrayLike, stream: str) -> Batch:
+    if "x" in batch:
+        return _augmented(dict(batch), plan, _keys(batch, seed, stream))
+    if not any(isinstance(value, Mapping) for value in batch.values()):
+        raise ValueError(f"a batch needs x, or streams that hold x; this one holds {', '.join(batch) or 'nothing'}")
+    return {k: _over_streams(v, plan, seed, f"{stream}/{k}") if isinstance(v, Mapping) else v for k, v in batch.items()}
+
+
+def _augmented(batch: dict[str, Any], plan: _Plan, keys: jax.Array) -> dict[str, Any]:
+    kinds = dict(plan.kinds)
+    if len(jnp.shape(batch["x"])) != 4:
+        raise ValueError(f"x is {list(jnp.shape(batch['x']))}; images [B, H, W, C] can be augmented")
+    batch |= {name: fields.unit_images(name, batch[name]) for name, kind in kinds.items() if kind == "image" and name in batch}
+    for place, (name, operation) in enumerate(plan.operations):
+        own_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, place)
+        for step in operation.steps:
+            if isinstance(step, Spatial):
+                batch = _moved(step, name, own_keys, batch, kinds)
+            elif isinstance(step, Color):
+                batch |= {"x": jax.vmap(step.change)(own_keys, batch["x"])}
+            elif isinstance(step, Mixing):
+                batch |= _mixed(step, name, own_keys, batch, kinds["label"], plan.num_classes)
+                kinds["label"] = "distribution" if kinds["label"] == "class" else kinds["label"]
     return batch
+
+
+def _moved(step: Spatial, name: str, keys: jax.Array, batch: dict[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
+    fields.check_movable(name, batch, kinds)
+    names = [field for field, kind in kinds.items() if kind in fields.SPATIAL and field in batch]
+    names += [valid for valid in map(fields.valid_name, names) if valid in batch]
+    height, width = batch["x"].shape[1:3]
+
+    def move(key: jax.Array, example: dict[str, Any]) -> dict[str, Any]:
+        draw = step.draw(key, (height, width))
+        return spatial.move(example, kinds, draw.coordinates, draw.pixels)
+
+    return batch | jax.vmap(move)(keys, {field: jnp.asarray(batch[field]) for field in names})
+
+
+def _mixed(step: Mixing, name: str, keys: jax.Array, batch: dict[str, Any], kind: str, num_classes: int) -> dict[str, jax.Array]:
+    if "label" not in batch:
+        raise ValueError(f"{name} mixes labels, but the batch holds only {', '.join(batch)}")
+    x, label = step.mix(keys, batch, mixing.soft(batch["label"], kind, num_classes))
+    return {"x": x, "label": label}
 
 
 def _keys(batch: Batch, seed: jax.typing.ArrayLike, stream: str) -> jax.Array:
@@ -67,10 +159,3 @@ def _keys(batch: Batch, seed: jax.typing.ArrayLike, stream: str) -> jax.Array:
     key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), zlib.crc32(f"augmentation{stream}".encode()))
     of_example = jax.vmap(lambda epoch, index: jax.random.fold_in(jax.random.fold_in(key, epoch), index))
     return of_example(jnp.asarray(batch["epoch"]), jnp.asarray(batch["index"]))
-
-
-def _unit(x: jax.typing.ArrayLike) -> jax.Array:
-    x = jnp.asarray(x)
-    if x.ndim != 4 or (x.dtype != jnp.uint8 and not jnp.issubdtype(x.dtype, jnp.floating)):
-        raise ValueError(f"x is {x.dtype} {list(x.shape)}; images [B, H, W, C] can be augmented, uint8 (0 to 255) or float in [0, 1]")
-    return x.astype(jnp.float32) / 255 if x.dtype == jnp.uint8 else x.astype(jnp.float32)

@@ -1,23 +1,47 @@
-"""Flips, crops, erased rectangles."""
+"""Flips, crops, rotations, translations, erased rectangles."""
 
-import dm_pix as pix
+import math
+
 import jax
 import jax.numpy as jnp
 
-from tljax.data.augment import box
-from tljax.data.augment.operation import Operation, check_probability, chosen, per_image, register
+from tljax.data import spatial
+from tljax.data.augment import box, warp
+from tljax.data.augment.operation import (
+    Color,
+    HostCrop,
+    Move,
+    Operation,
+    Spatial,
+    check_fill,
+    check_probability,
+    chosen,
+    register,
+    snap,
+    uniform,
+)
+from tljax.data.spatial import Size
 
 
 @register
 def flip(p: float = 0.5) -> Operation:
     """Left and right are exchanged with probability `p`."""
     check_probability("flip", p)
-    return per_image(lambda key, x: pix.random_flip_left_right(key, x, probability=p))
+
+    def draw(key: jax.Array, size: Size) -> Move:
+        flips, sides = jax.random.bernoulli(key, p), jnp.array(size, jnp.float32)
+        corner = jnp.where(flips, jnp.array([0, size[1]], jnp.float32), 0)
+        affine = spatial.window(corner, jnp.where(flips, sides * jnp.array([1, -1]), sides), source=size, size=size)
+        return Move(lambda x: jnp.where(flips, x[:, ::-1], x), affine)
+
+    return Operation((Spatial(draw),))
 
 
 @register
 def pad_crop(padding: int = 4, mode: str = "zero") -> Operation:
     """A crop of the image's own size out of the image padded on all sides.
+
+    Masks are padded with -1 or reflected as the image is. What a reflection repeats of boxes and points is not added to them.
 
     Args:
       padding: pixels on each side.
@@ -25,55 +49,138 @@ def pad_crop(padding: int = 4, mode: str = "zero") -> Operation:
     """
     if padding < 0 or mode not in ("zero", "reflect"):
         raise ValueError(f"pad_crop(padding={padding}, mode={mode!r}): padding of 0 or more pixels, mode 'zero' or 'reflect'")
+    reflect = mode == "reflect"
 
-    def change(key: jax.Array, x: jax.Array) -> jax.Array:
-        if mode == "reflect" and padding >= min(x.shape[:2]):
-            raise ValueError(f"pad_crop(padding={padding}, mode='reflect'): an image {list(x.shape)} is too small to be reflected")
+    def draw(key: jax.Array, size: Size) -> Move:
+        if reflect and padding >= min(size):
+            raise ValueError(f"pad_crop(padding={padding}, mode='reflect'): an image {list(size)} is too small to be reflected")
+        start = jax.random.randint(key, (2,), 0, 2 * padding + 1)
         sides = ((padding, padding), (padding, padding), (0, 0))
-        return pix.random_crop(key, jnp.pad(x, sides, mode="constant" if mode == "zero" else mode), x.shape)
 
-    return per_image(change)
+        def pixels(x: jax.Array) -> jax.Array:
+            padded = jnp.pad(x, sides, mode="reflect" if reflect else "constant")
+            return jax.lax.dynamic_slice(padded, (start[0], start[1], 0), x.shape)
+
+        corner = (start - padding).astype(jnp.float32)
+        return Move(pixels, spatial.window(corner, jnp.array(size, jnp.float32), source=size, size=size, reflect=reflect))
+
+    return Operation((Spatial(draw),))
 
 
 @register
 def random_resized_crop(scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3)) -> Operation:
-    """A random rectangle of the image, enlarged to the image's size (Szegedy et al. 2015, section 6).
+    """In the loader: a random rectangle of the whole image, resized to the model's input size (Szegedy et al. 2015, section 6).
 
-    The rectangle is not rounded to whole pixels. Interpolation is linear, by one matrix [H, H] and one [W, W] for each image (H W C (H + W)
-    multiply-adds, made for matrix units); a crop is never larger than the image, so there is nothing to antialias.
-
-    The image is what `tljax.data.on_host` leaves of the file, resized and cropped in its centre: the border that `crop_fraction` cuts off
-    is never seen, nor are the ends of a longer side. With a `crop_fraction` of 1 it is the largest square (for another input size: the
-    largest rectangle of its shape) in the centre of the file's image.
+    It takes the place of the resize and center crop of `tljax.data.on_host`, so all of the image can be seen, in its full resolution; the
+    resize is the one Pillow filter that the model's preprocessing names, antialiased. It stands first among the augmentations.
 
     Args:
       scale: range of the rectangle's area as a part of the image's.
       ratio: range of its width / height.
     """
     box.check("random_resized_crop", scale, ratio)
+    return Operation((HostCrop(box.DRAWS, lambda numbers, size: box.choose(numbers, size, scale, ratio)),))
 
-    def change(key: jax.Array, x: jax.Array) -> jax.Array:
-        corner, sides = box.draw(key, (x.shape[0], x.shape[1]), scale, ratio)
-        zoom = jnp.array(x.shape[:2], jnp.float32) / sides
-        y = jax.image.scale_and_translate(x, x.shape, (0, 1), zoom, -corner * zoom, method="linear", antialias=False)
-        return jnp.clip(y, 0, 1)
 
-    return per_image(change)
+@register
+def random_zoom(scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3)) -> Operation:
+    """A random rectangle of the image in the batch, enlarged to the image's size: `random_resized_crop` on the device.
+
+    For crops that differ between views of one batch. Of a file's image only what the loader leaves can be seen.
+
+    The rectangle is not rounded to whole pixels. Interpolation is linear, by one matrix [H, H] and one [W, W] for each image (H W C (H + W)
+    multiply-adds, made for matrix units); a crop is never larger than the image, so there is nothing to antialias.
+
+    Args:
+      scale: range of the rectangle's area as a part of the image's.
+      ratio: range of its width / height.
+    """
+    box.check("random_zoom", scale, ratio)
+
+    def draw(key: jax.Array, size: Size) -> Move:
+        corner, sides = box.draw(key, size, scale, ratio)
+        zoom = jnp.array(size, jnp.float32) / sides
+
+        def pixels(x: jax.Array) -> jax.Array:
+            y = jax.image.scale_and_translate(x, x.shape, (0, 1), zoom, -corner * zoom, method="linear", antialias=False)
+            return jnp.clip(y, 0, 1)
+
+        return Move(pixels, spatial.window(corner, sides, source=size, size=size))
+
+    return Operation((Spatial(draw),))
+
+
+@register
+def rotate(degrees: float = 15.0, fill: float = 0.5) -> Operation:
+    """A rotation around the center by an angle uniform in [-degrees, degrees]; the size stays, corners are cut off.
+
+    Args:
+      degrees: in [0, 180].
+      fill: the value of what comes from outside the image.
+    """
+    check_fill("rotate", fill)
+    if not 0 <= degrees <= 180:
+        raise ValueError(f"rotate(degrees={degrees}): an angle in [0, 180]")
+    largest = math.radians(min(degrees, 90))  # beyond that, half a turn more needs no interpolation
+
+    def draw(key: jax.Array, size: Size) -> Move:
+        angle = math.radians(1) * uniform(key, -degrees, degrees)
+        half_turns = jnp.round(angle / math.pi)
+        rest = angle - math.pi * half_turns
+        slopes = -jnp.tan(rest / 2), jnp.sin(rest), -jnp.tan(rest / 2)
+        none, margin = jnp.float32(0), math.ceil(math.tan(largest / 2) * size[0] / 2)
+
+        def pixels(x: jax.Array) -> jax.Array:
+            x = jnp.where(half_turns != 0, x[::-1, ::-1], x) if degrees > 90 else x
+            return warp.shears(x, slopes, (none, none), margin, fill)
+
+        sign = jnp.where(half_turns != 0, -1.0, 1.0)
+        return Move(pixels, spatial.around_center(sign * warp.inverse(slopes, (none, none)), size))
+
+    return Operation((Spatial(draw),))
+
+
+@register
+def translate(x: float = 0.1, y: float = 0.1, fill: float = 0.5) -> Operation:
+    """A translation, uniform and independent along both axes.
+
+    Args:
+      x: the largest one to either side, as a part of the width, in [0, 1].
+      y: the same along the height.
+      fill: the value of what comes from outside the image.
+    """
+    check_fill("translate", fill)
+    if not 0 <= x <= 1 or not 0 <= y <= 1:
+        raise ValueError(f"translate(x={x}, y={y}): parts of the width and of the height, in [0, 1]")
+
+    def draw(key: jax.Array, size: Size) -> Move:
+        part = jax.random.uniform(key, (2,), jnp.float32, -1, 1)
+        by = snap(part * jnp.array([y * size[0], x * size[1]], jnp.float32), 8)
+
+        def pixels(image: jax.Array) -> jax.Array:
+            image = warp.shift(image, jnp.broadcast_to(by[1], size[:1]), fill)
+            return warp.shift(image.swapaxes(0, 1), jnp.broadcast_to(by[0], size[1:]), fill).swapaxes(0, 1)
+
+        return Move(pixels, spatial.window(-by, jnp.array(size, jnp.float32), source=size, size=size))
+
+    return Operation((Spatial(draw),))
 
 
 @register
 def erase(
     p: float = 0.25, scale: tuple[float, float] = (0.02, 0.33), ratio: tuple[float, float] = (0.3, 3.3), fill: float = 0.5
 ) -> Operation:
-    """With probability `p` a random rectangle takes the value `fill` (Zhong et al. 2020, algorithm 1, with a constant)."""
+    """With probability `p` a random rectangle of x takes the value `fill` (Zhong et al. 2020, algorithm 1, with a constant).
+
+    Masks, boxes and points stay: the model is to know what it cannot see.
+    """
     check_probability("erase", p)
     box.check("erase", scale, ratio)
-    if not 0 <= fill <= 1:
-        raise ValueError(f"erase(fill={fill}): a value in [0, 1]")
+    check_fill("erase", fill)
 
     def change(key: jax.Array, x: jax.Array) -> jax.Array:
         corner, sides = box.draw(jax.random.fold_in(key, 0), (x.shape[0], x.shape[1]), scale, ratio)
         inside = box.mask(x.shape[0], x.shape[1], corner, corner + sides)
         return jnp.where(inside & chosen(jax.random.fold_in(key, 1), p), fill, x)
 
-    return per_image(change)
+    return Operation((Color(change),))

@@ -5,74 +5,82 @@ the global batch, whatever the processes and devices; under accumulation (`train
 `accumulate` makes other pairs. Nothing is mixed with an example whose ``valid`` is 0.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from tljax.data.augment import box
-from tljax.data.augment.operation import Operation, check_probability, chosen, register, snap
+from tljax.data.augment.operation import Mixing, Operation, check_probability, chosen, register, snap
+
+MIXABLE = ("class", "classes", "distribution")
 
 
 @register
-def mixup(alpha: float = 0.2, p: float = 1.0, *, num_classes: int) -> Operation:
+def mixup(alpha: float = 0.2, p: float = 1.0) -> Operation:
     """``x = l x1 + (1 - l) x2``, the same for the labels, with l from Beta(alpha, alpha) for each example (Zhang et al. 2018, section 2).
 
-    Integer labels [B] become one-hot [B, num_classes] first; float labels (several labels each, regression) are mixed as they are.
+    Labels of the kind `class` become one-hot first; `classes` and `distribution` are mixed as they are, and other kinds refused. Masks,
+    boxes and points that are no label stay.
 
     Args:
       alpha: above 0.
       p: the probability that an example is mixed at all.
-      num_classes: C, filled in.
     """
     _check("mixup", alpha, p)
 
-    def mix(keys: jax.Array, batch: dict[str, Any]) -> dict[str, Any]:
-        kept = _kept(keys, batch, alpha, p)
-        return {**batch, "x": _mixed(snap(batch["x"]), kept), "label": _mixed(soft(batch, num_classes, "mixup"), kept)}
+    def mix(keys: jax.Array, batch: dict[str, Any], label: jax.Array) -> tuple[jax.Array, jax.Array]:
+        share = _own_share(keys, batch, alpha, p)
+        return _mixed(snap(batch["x"]), share), _mixed(label, share)
 
-    return mix
+    return Operation((Mixing(mix),))
 
 
 @register
-def cutmix(alpha: float = 1.0, p: float = 1.0, *, num_classes: int) -> Operation:
+def cutmix(alpha: float = 1.0, p: float = 1.0) -> Operation:
     """A rectangle of the image comes from the partner; labels are mixed by the areas (Yun et al. 2019, section 3.1).
 
-    The rectangle has the image's proportions and the area ``1 - l``, l from Beta(alpha, alpha) for each example; its centre is uniform in
+    The rectangle has the image's proportions and the area ``1 - l``, l from Beta(alpha, alpha) for each example; its center is uniform in
     the image, what lies outside is cut off, and the labels follow the pixels that are left. Labels as in `mixup`.
 
     Args:
       alpha: above 0.
       p: the probability that an example is mixed at all.
-      num_classes: C, filled in.
     """
     _check("cutmix", alpha, p)
 
-    def mix(keys: jax.Array, batch: dict[str, Any]) -> dict[str, Any]:
-        x, kept = batch["x"], _kept(keys, batch, alpha, p)
+    def mix(keys: jax.Array, batch: dict[str, Any], label: jax.Array) -> tuple[jax.Array, jax.Array]:
+        x, share = batch["x"], _own_share(keys, batch, alpha, p)
         size = jnp.array(x.shape[1:3], jnp.float32)
-        centre = size * jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, 2), (2,), jnp.float32))(keys)
-        half = size * jnp.sqrt(1 - kept)[:, None] / 2
-        pasted = jax.vmap(lambda a, b: box.mask(x.shape[1], x.shape[2], a, b))(centre - half, centre + half)
+        center = size * jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, 2), (2,), jnp.float32))(keys)
+        half = size * jnp.sqrt(1 - share)[:, None] / 2
+        pasted = jax.vmap(lambda a, b: box.mask(x.shape[1], x.shape[2], a, b))(center - half, center + half)
         area = snap(1 - pasted.mean((1, 2, 3), dtype=jnp.float32))
-        return {**batch, "x": jnp.where(pasted, _next(x), x), "label": _mixed(soft(batch, num_classes, "cutmix"), area)}
+        return jnp.where(pasted, _next(x), x), _mixed(label, area)
 
-    return mix
-
-
-def soft(batch: dict[str, Any], num_classes: int, name: str) -> jax.Array:
-    """A batch's labels as float32: integers [B] one-hot as [B, num_classes], others in their shape. Raises ValueError without labels."""
-    if "label" not in batch:
-        raise ValueError(f"{name}: mixes labels, but the batch holds only {', '.join(batch)}")
-    label = jnp.asarray(batch["label"])
-    if label.ndim > 1 or jnp.issubdtype(label.dtype, jnp.floating):
-        return label.astype(jnp.float32)
-    if num_classes < 1:
-        raise ValueError(f"{name}: integer labels need num_classes, which is {num_classes}")
-    return jax.nn.one_hot(label, num_classes, dtype=jnp.float32)
+    return Operation((Mixing(mix),))
 
 
-def _kept(keys: jax.Array, batch: dict[str, Any], alpha: float, p: float) -> jax.Array:
+def check_label(name: str, kinds: Mapping[str, str], num_classes: int) -> None:
+    """Raises ValueError where `soft` has no rule for labels of the declared kind."""
+    kind = kinds.get("label")
+    if kind is None:
+        raise ValueError(f"{name} mixes labels, and no field 'label' is declared; there are {', '.join(kinds) or 'none'}")
+    if kind not in MIXABLE:
+        raise ValueError(f"{name} cannot mix labels of the kind {kind}; it can mix {', '.join(MIXABLE)}")
+    if kind == "class" and num_classes < 1:
+        raise ValueError(f"{name}: labels of the kind class need num_classes, which is {num_classes}")
+
+
+def soft(label: jax.typing.ArrayLike, kind: str, num_classes: int) -> jax.Array:
+    """Labels as float32 that can be mixed: of the kind `class` [B] as one-hot [B, num_classes], other kinds as they are."""
+    if kind == "class":
+        return jax.nn.one_hot(jnp.asarray(label), num_classes, dtype=jnp.float32)
+    return jnp.asarray(label).astype(jnp.float32)
+
+
+def _own_share(keys: jax.Array, batch: dict[str, Any], alpha: float, p: float) -> jax.Array:
     """The example's own part in the mixture, `[B]`, on 8 bits (`snap`); 1 where nothing is mixed."""
 
     def draw(key: jax.Array) -> jax.Array:
@@ -87,8 +95,8 @@ def _next(values: jax.Array) -> jax.Array:
     return jnp.roll(values, -1, axis=0)
 
 
-def _mixed(values: jax.Array, kept: jax.Array) -> jax.Array:
-    part = kept.reshape(-1, *(1 for _ in values.shape[1:]))
+def _mixed(values: jax.Array, share: jax.Array) -> jax.Array:
+    part = share.reshape(-1, *(1 for _ in values.shape[1:]))
     return part * values + (1 - part) * _next(values)
 
 

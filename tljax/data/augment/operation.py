@@ -1,23 +1,106 @@
-"""What an augmentation is: a function of one key per example, on a batch."""
+"""What an augmentation is: steps that move, recolor or mix examples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from tljax import registry
+from tljax.data.spatial import Affine, Size
 
-Operation = Callable[[jax.Array, dict[str, Any]], dict[str, Any]]
-"""``operation(keys [B], batch) -> batch`` with ``x`` float32 `[B, H, W, C]` in [0, 1], before and after."""
+
+@dataclass(frozen=True)
+class Move:
+    """One draw of a spatial step: a pair of maps, of pixels (image [H, W, C] -> image of the same shape) and of coordinates."""
+
+    pixels: Callable[[jax.Array], jax.Array]
+    coordinates: Affine
+
+
+@dataclass(frozen=True)
+class Spatial:
+    """A step that moves all spatial fields of an example alike: ``draw(key, (H, W)) -> Move``."""
+
+    draw: Callable[[jax.Array, Size], Move]
+
+
+@dataclass(frozen=True)
+class Color:
+    """A step that changes the values of x where they are: ``change(key, x [H, W, C]) -> x``. Other images may be targets and stay."""
+
+    change: Callable[[jax.Array, jax.Array], jax.Array]
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """A step that mixes the examples of a batch: ``mix(keys [B], batch, label [B, ...] float32) -> (x, label)``."""
+
+    mix: Callable[[jax.Array, dict[str, Any], jax.Array], tuple[jax.Array, jax.Array]]
+
+
+@dataclass(frozen=True)
+class HostCrop:
+    """A step in the loader: the rectangle of the whole image that is resized to the model's input size.
+
+    Args:
+      draws: how many random numbers it takes.
+      rectangle: ``(numbers float64 [draws] in [0, 1), (H, W)) -> (corner, sides)``, both [2], rows first, in pixels.
+    """
+
+    draws: int
+    rectangle: Callable[[np.ndarray, Size], tuple[np.ndarray, np.ndarray]]
+
+
+Step = Spatial | Color | Mixing | HostCrop
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An augmentation: steps one after the other. All steps of an example get one key, and images as float32 in [0, 1].
+
+    Args:
+      steps: what is done.
+      call: the expression that makes it.
+    """
+
+    steps: tuple[Step, ...]
+    call: str = ""
+
+    @property
+    def on_host(self) -> bool:
+        """Whether it runs in the loader."""
+        return any(isinstance(step, HostCrop) for step in self.steps)
+
+
+Expressions = Sequence[str | Operation]
 
 operations = registry.Registry("augmentation")
 register = operations.register
 
 
-def per_image(change: Callable[[jax.Array, jax.Array], jax.Array]) -> Operation:
-    """The operation that applies ``change(key, x [H, W, C]) -> x [H, W, C]`` to every example, each with its own key."""
-    return lambda keys, batch: {**batch, "x": jax.vmap(change)(keys, batch["x"])}
+def create(expressions: Expressions) -> list[tuple[str, Operation]]:
+    """The operations by name, in order.
+
+    Raises:
+      KeyError: an unknown operation. ValueError: arguments that it does not take or values out of range, one text instead of a tuple, an
+        operation of the loader that does not come first.
+    """
+    if isinstance(expressions, str):
+        raise ValueError(f"augmentations are a tuple of expressions, not one text: ({expressions!r},)")
+    named = []
+    for one in expressions:
+        operation: Operation = one if isinstance(one, Operation) else operations.create(one)
+        call = (operation.call or "the operation") if isinstance(one, Operation) else str(one)
+        named.append((call.split("(")[0].strip(), operation))
+    for place, (name, operation) in enumerate(named):
+        if operation.on_host and place:
+            raise ValueError(
+                f"{name} crops the whole image in the loader, before all else, so it stands first, and once; here {named[0][0]} does"
+            )
+    return named
 
 
 def uniform(key: jax.Array, low: float = 0.0, high: float = 1.0) -> jax.Array:
@@ -43,3 +126,9 @@ def check_probability(name: str, p: float) -> None:
     """Raises ValueError for `p` outside [0, 1]."""
     if not 0 <= p <= 1:
         raise ValueError(f"{name}(p={p}): a probability, in [0, 1]")
+
+
+def check_fill(name: str, fill: float) -> None:
+    """Raises ValueError for the value of a pixel outside [0, 1]."""
+    if not 0 <= fill <= 1:
+        raise ValueError(f"{name}(fill={fill}): a value in [0, 1]")

@@ -5,13 +5,15 @@ import math
 import jax
 import jax.numpy as jnp
 
+from tljax.data import spatial
 from tljax.data.augment import warp
-from tljax.data.augment.colour import blend, check_channels, grey, mean_grey
+from tljax.data.augment.color import blend, check_channels, gray, mean_gray
 from tljax.data.augment.equalize import equalize
-from tljax.data.augment.operation import Operation, per_image, register, snap
+from tljax.data.augment.operation import Color, Move, Operation, Spatial, check_fill, register, snap
+from tljax.data.spatial import Size
 
 NAMES = (
-    "identity", "autocontrast", "equalize", "rotate", "solarize", "colour", "posterize",
+    "identity", "autocontrast", "equalize", "rotate", "solarize", "color", "posterize",
     "contrast", "brightness", "sharpness", "shear_x", "shear_y", "translate_x", "translate_y",
 )  # fmt: skip
 ROTATE, SHEAR, TRANSLATE, ENHANCE, POSTERIZE = math.radians(30), 0.3, 150 / 331, 0.9, 4  # at magnitude 10
@@ -23,7 +25,8 @@ def randaugment(layers: int = 2, magnitude: float = 9, fill: float = 0.5) -> Ope
 
     The operations are `NAMES`. At magnitude 10 they go as far as in AutoAugment (Cubuk et al. 2019, appendix): 30 degrees, slope 0.3,
     150/331 of the side, 4 bits left, everything solarized, blends by 1 +- 0.9; below that linearly, with random signs; at 0 all but
-    autocontrast and equalize do nothing. Shears and rotations keep the centre. Colour leaves images of one channel as they are.
+    autocontrast and equalize do nothing. Shears and rotations keep the center; with translations they move masks, boxes and points too.
+    Color leaves images of one channel as they are.
 
     Every example runs the same program, as accelerators want it: a layer is one warp, one blend, one change of tone, each of which does
     nothing where its kind was not drawn. So a layer costs about as much as its dearest operations together, not 14.
@@ -33,46 +36,54 @@ def randaugment(layers: int = 2, magnitude: float = 9, fill: float = 0.5) -> Ope
       magnitude: M of the paper, in [0, 10].
       fill: the value of what comes from outside the image.
     """
-    if layers < 1 or not 0 <= magnitude <= 10 or not 0 <= fill <= 1:
-        raise ValueError(
-            f"randaugment(layers={layers}, magnitude={magnitude}, fill={fill}): at least 1 layer, magnitude in [0, 10], fill in [0, 1]"
-        )
+    check_fill("randaugment", fill)
+    if layers < 1 or not 0 <= magnitude <= 10:
+        raise ValueError(f"randaugment(layers={layers}, magnitude={magnitude}): at least 1 layer, magnitude in [0, 10]")
 
-    def change(key: jax.Array, x: jax.Array) -> jax.Array:
-        check_channels("randaugment", x)
-        x = snap(x)
-        for layer in jax.random.split(key, layers):
-            which, sign = jax.random.split(layer)
-            drawn = jax.random.randint(which, (), 0, len(NAMES), jnp.int32)
-            x = apply(x, drawn, jax.random.rademacher(sign, (), jnp.float32), magnitude / 10, fill)
-        return x
+    def drawn(key: jax.Array, layer: int) -> tuple[jax.Array, jax.Array]:
+        which, sign = jax.random.split(jax.random.split(key, layers)[layer])
+        return jax.random.randint(which, (), 0, len(NAMES), jnp.int32), jax.random.rademacher(sign, (), jnp.float32)
 
-    return per_image(change)
+    def steps(layer: int) -> tuple[Spatial, Color]:
+        def move(key: jax.Array, size: Size) -> Move:
+            return moved(*drawn(key, layer), magnitude / 10, size, fill)
 
+        def change(key: jax.Array, x: jax.Array) -> jax.Array:
+            check_channels("randaugment", x)
+            return colored(x, *drawn(key, layer), magnitude / 10)
 
-def apply(x: jax.Array, drawn: jax.Array, sign: jax.Array, magnitude: float, fill: float = 0.5) -> jax.Array:
-    """The operation ``NAMES[drawn]`` on an image [H, W, C], `magnitude` in [0, 1]; `drawn` and `sign` (1 or -1) are scalars."""
-    on = {name: drawn == i for i, name in enumerate(NAMES)}
-    x = _warped(x, on, sign, magnitude, fill)
-    x = _blended(x, on, 1 + ENHANCE * magnitude * sign)
-    return _toned(x, on, magnitude)
+        return Spatial(move), Color(change)
+
+    return Operation(tuple(step for layer in range(layers) for step in steps(layer)))
 
 
-def _warped(x: jax.Array, on: dict[str, jax.Array], sign: jax.Array, magnitude: float, fill: float) -> jax.Array:
-    height, width = x.shape[:2]
+def moved(drawn: jax.Array, sign: jax.Array, magnitude: float, size: Size, fill: float) -> Move:
+    """The spatial part of the operation ``NAMES[drawn]``, `magnitude` in [0, 1]; `drawn` and `sign` (1 or -1) are scalars."""
+    on, (height, width) = _indicators(drawn), size
     outer, inner = -math.tan(ROTATE * magnitude / 2), math.sin(ROTATE * magnitude)
 
     def by(**kinds: float) -> jax.Array:
         return sign * sum(jnp.where(on[name], value, 0.0) for name, value in kinds.items())
 
     slopes = by(rotate=outer), by(rotate=inner, shear_y=SHEAR * magnitude), by(rotate=outer, shear_x=SHEAR * magnitude)
-    move = by(translate_x=TRANSLATE * magnitude * width), by(translate_y=TRANSLATE * magnitude * height)
-    return warp.shears(x, slopes, move, math.ceil(-outer * height / 2), fill)
+    shift = by(translate_x=TRANSLATE * magnitude * width), by(translate_y=TRANSLATE * magnitude * height)
+    margin = math.ceil(-outer * height / 2)
+    return Move(lambda x: warp.shears(x, slopes, shift, margin, fill), spatial.around_center(warp.inverse(slopes, shift), size))
+
+
+def colored(x: jax.Array, drawn: jax.Array, sign: jax.Array, magnitude: float) -> jax.Array:
+    """The rest of the operation ``NAMES[drawn]``, on an image [H, W, C]; arguments as of `moved`."""
+    on = _indicators(drawn)
+    return _toned(_blended(snap(x), on, 1 + ENHANCE * magnitude * sign), on, magnitude)
+
+
+def _indicators(drawn: jax.Array) -> dict[str, jax.Array]:
+    return {name: drawn == i for i, name in enumerate(NAMES)}
 
 
 def _blended(x: jax.Array, on: dict[str, jax.Array], factor: jax.Array) -> jax.Array:
-    other = jnp.where(on["contrast"], mean_grey(x), 0) + jnp.where(on["colour"], grey(x), 0) + jnp.where(on["sharpness"], smooth(x), 0)
-    return jnp.where(on["brightness"] | on["contrast"] | on["colour"] | on["sharpness"], blend(x, other, factor), x)
+    other = jnp.where(on["contrast"], mean_gray(x), 0) + jnp.where(on["color"], gray(x), 0) + jnp.where(on["sharpness"], smooth(x), 0)
+    return jnp.where(on["brightness"] | on["contrast"] | on["color"] | on["sharpness"], blend(x, other, factor), x)
 
 
 def _toned(x: jax.Array, on: dict[str, jax.Array], magnitude: float) -> jax.Array:

@@ -11,7 +11,7 @@ Moved = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def shears(x: jax.Array, slopes: Sequence[jax.Array], move: Sequence[jax.Array], margin: int, fill: float) -> jax.Array:
-    """Content at (column u, row v), measured from the centre, moves along u, then v, then u; linear interpolation, same size.
+    """Content at (column u, row v), measured from the center, moves along u, then v, then u; linear interpolation, same size.
 
     ``u += s1 v; v += s2 u + m2; u += s3 v + m1``. With ``s1 = s3 = -tan(a / 2)`` and ``s2 = sin(a)`` this is the rotation by a, clockwise
     as seen (Paeth 1986).
@@ -29,6 +29,14 @@ def shears(x: jax.Array, slopes: Sequence[jax.Array], move: Sequence[jax.Array],
     x = shift(x.swapaxes(0, 1), slopes[1] * columns + move[1], fill).swapaxes(0, 1)
     x = shift(x, slopes[2] * rows + move[0], fill)
     return x[:, margin : x.shape[1] - margin]
+
+
+def inverse(slopes: Sequence[jax.Array], move: Sequence[jax.Array]) -> jax.Array:
+    """Where `shears` takes each place from: float32 [2, 3], as `spatial.around_center` takes it."""
+    (s1, s2, s3), (m1, m2) = slopes, move
+    linear, offset = (-s2, 1 + s2 * s3), s2 * m1 - m2  # of v, by (u, v) of the output
+    rows = [[1 - s1 * linear[0], -s3 - s1 * linear[1], -m1 - s1 * offset], [*linear, offset]]
+    return jnp.array(rows, jnp.float32)
 
 
 def shift(x: jax.Array, by: jax.Array, fill: float) -> jax.Array:

@@ -1,14 +1,16 @@
 """A source of arrays that lie in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tljax.data.source import Source, sources
+from tljax.data.source import Source, digest, sources
 from tljax.data.sources.labels import encode
+
+_INPUT_KINDS = {1: "vector", 2: "series", 3: "image"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,46 +18,68 @@ class Arrays:
     """Examples in memory; build it with `from_arrays`, which checks what it is given."""
 
     x: np.ndarray
-    labels: np.ndarray
+    labels: np.ndarray | None
     classes: tuple[str, ...]
+    fields: Mapping[str, str]
     where: str
 
     def __len__(self) -> int:
         return len(self.x)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return {"x": self.x[index], "label": self.labels[index]}
+        return {"x": self.x[index]} | ({} if self.labels is None else {"label": self.labels[index]})
 
     def name(self, index: int) -> str:
         """The file and the number of an example."""
         return f"{self.where}, example {index}"
 
+    def fingerprint(self) -> str:
+        """A hash of the arrays."""
+        return digest("arrays", self.x, self.labels, self.classes, self.fields)
+
 
 def from_arrays(
     x: np.ndarray,
-    label: np.ndarray,
+    label: np.ndarray | None = None,
     classes: Sequence[str] | None = None,
     shape: Sequence[int] | None = None,
     where: str = "arrays",
+    kind: str | None = None,
 ) -> Arrays:
     """A source of given arrays.
 
     Args:
-      x: [N, ...]: uint8 (images; [N, H, W] gets a channel axis) or floats, stored as float32 ([N, H, W, C] in [0, 1], [N, D], ...).
-      label: [N] or [N, K]: class ids, names, yes/no flags or float targets (see `tljax.data.sources.labels.encode`).
+      x: [N, ...]: uint8 (images; [N, H, W] gets a channel axis) or floats, stored as float32: images [N, H, W, C] in [0, 1], vectors [N,
+        D], series [N, T, D].
+      label: [N] or [N, K]: class ids, names, yes/no flags, probabilities or float targets (see `tljax.data.sources.labels.encode`); None:
+        the examples have no label.
       classes: class names in the order of their ids; by default the ids, or the sorted names.
       shape: the shape of one example, where `x` is stored flat.
       where: what errors quote, say the file.
+      kind: ``class``, ``classes``, ``distribution`` or ``number``: what the labels are; by default it follows from their dtype and shape.
 
     Raises:
-      ValueError: another dtype or shape, other lengths of x and label, values that are not finite, labels outside the classes.
+      ValueError: another dtype or shape, other lengths of x and label, values that are not finite, labels outside the classes or of another
+        kind than `kind`.
     """
-    x, label = np.asarray(x), np.asarray(label)
-    if x.ndim < 2 or label.ndim < 1 or len(x) != len(label):
+    x, label = np.asarray(x), None if label is None else np.asarray(label)
+    if x.ndim < 2:
+        raise ValueError(f"{where}: x {list(x.shape)} must be [N, ...], N examples of some shape")
+    if label is not None and (label.ndim < 1 or len(x) != len(label)):
         raise ValueError(f"{where}: x {list(x.shape)} and label {list(label.shape)} must be [N, ...] and [N], with the same N")
-    x = shaped(x, (len(x), *example_shape(x.shape[1:], x.dtype, shape)), where)
-    labels, names = encode(label, classes, where)
-    return Arrays(checked(x, where), labels, names, where)
+    x = checked(shaped(x, (len(x), *example_shape(x.shape[1:], x.dtype, shape)), where), where)
+    fields = {"x": input_kind(x.shape[1:], where)}
+    if label is None:
+        return Arrays(x, None, (), fields, where)
+    encoded = encode(label, classes, where, kind)
+    return Arrays(x, encoded.values, encoded.classes, fields | {"label": encoded.kind}, where)
+
+
+def input_kind(shape: tuple[int | None, ...], where: str) -> str:
+    """The kind of an example's input by the number of its axes: [D] vector, [T, D] series, [H, W, C] image; ValueError for any other."""
+    if len(shape) not in _INPUT_KINDS:
+        raise ValueError(f"{where}: x of an example is {list(shape)}; wanted is [D], [T, D] or [H, W, C] (shape= says how x is to be read)")
+    return _INPUT_KINDS[len(shape)]
 
 
 def example_shape(stored: tuple[int, ...], dtype: np.dtype, shape: Sequence[int] | None) -> tuple[int, ...]:
@@ -96,8 +120,15 @@ def checked(x: np.ndarray, where: str, first: int = 0) -> np.ndarray:
 
 
 @sources.register
-def npz(path: str, x: str = "x", label: str = "y", shape: Sequence[int] | None = None, classes: Sequence[str] | None = None) -> Source:
-    """A numpy ``.npz`` file with an array `x` [N, ...] and an array `label` [N] or [N, K]; read whole, never unpickled.
+def npz(
+    path: str,
+    x: str = "x",
+    label: str = "y",
+    shape: Sequence[int] | None = None,
+    classes: Sequence[str] | None = None,
+    kind: str | None = None,
+) -> Source:
+    """A numpy ``.npz`` file with an array `x` [N, ...] and an array `label` [N] or [N, K] (``""``: none); read whole, never unpickled.
 
     Args and errors as in `from_arrays`; a missing file or key, and a damaged file, are named too.
     """
@@ -105,10 +136,10 @@ def npz(path: str, x: str = "x", label: str = "y", shape: Sequence[int] | None =
         raise FileNotFoundError(f"{path}: there is no such file")
     try:
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            missing = [key for key in (x, label) if key not in file.files]
+            missing = [key for key in (x, label) if key and key not in file.files]
             if missing:
                 raise KeyError(f"no array {missing[0]!r}; there are {', '.join(file.files) or 'none'}")
-            inputs, labels = file[x], file[label]
+            inputs, labels = file[x], file[label] if label else None
     except Exception as e:  # a damaged zip shows as many kinds of error
         raise ValueError(f"{path}: cannot be read as npz: {e.args[0] if e.args else e}") from None
-    return from_arrays(inputs, labels, classes, shape, where=path)
+    return from_arrays(inputs, labels, classes, shape, where=path, kind=kind)

@@ -42,8 +42,8 @@ def folder(root: str, split: str | None = None, classes: Sequence[str] | None = 
     paths = [p for of_class in found.values() for p in of_class]
     if not paths:
         raise ValueError(f"{top}: its class folders hold no image ({', '.join(SUFFIXES)})")
-    labels, known = encode(np.array(names), order, str(top))
-    return from_files(paths, labels, known, on_error)
+    labels = encode(np.array(names), order, str(top))
+    return from_files(paths, labels.values, labels.classes, on_error)
 
 
 def _top(root: Path, split: str | None) -> Path:

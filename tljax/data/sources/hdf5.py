@@ -9,9 +9,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tljax.data.source import Source, sources
-from tljax.data.sources.arrays import checked, example_shape, shaped
-from tljax.data.sources.labels import encode
+from tljax.data.source import Source, digest, sources
+from tljax.data.sources.arrays import checked, example_shape, input_kind, shaped
+from tljax.data.sources.labels import Labels, encode
 
 _CACHE = 64 * 2**20  # bytes; a shuffled read that misses the cache unpacks a whole chunk for one example
 
@@ -19,24 +19,31 @@ _CACHE = 64 * 2**20  # bytes; a shuffled read that misses the cache unpacks a wh
 class Hdf5:
     """An HDF5 file, opened on the first read in each process: a handle survives neither a fork nor pickling."""
 
-    def __init__(self, path: str, key: str, shape: tuple[int, ...], labels: np.ndarray, classes: tuple[str, ...]):
-        self.path, self.key, self.shape = path, key, shape
-        self.labels, self.classes = labels, classes
+    def __init__(self, path: str, key: str, stored: tuple[int, ...], shape: tuple[int, ...], labels: Labels | None):
+        self.path, self.key, self.stored, self.shape = path, key, stored, shape
+        self.labels: np.ndarray | None = labels.values if labels else None
+        self.classes: tuple[str, ...] = labels.classes if labels else ()
+        self.fields = {"x": input_kind(shape, f"{path}: {key}")} | ({"label": labels.kind} if labels else {})
         self._handle: tuple[int, h5py.Dataset] | None = None
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return self.stored[0]
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        label = self.labels[index]
+        label = {} if self.labels is None else {"label": self.labels[index]}
         x = np.asarray(self._open()[range(len(self))[index]])
         x = shaped(x, self.shape, self.name(index))
-        return {"x": checked(x[None], f"{self.path}: {self.key}", index)[0], "label": label}
+        return {"x": checked(x[None], f"{self.path}: {self.key}", index)[0], **label}
 
     def name(self, index: int) -> str:
         """The file, the dataset and the number of an example."""
         return f"{self.path}: {self.key}, example {index}"
+
+    def fingerprint(self) -> str:
+        """A hash of the file's size, of the inputs' dataset, its shape and how it is read, and of the labels; no input is read."""
+        size = Path(self.path).stat().st_size
+        return digest("hdf5", size, self.key.strip("/"), self.stored, self.shape, self.labels, self.classes, self.fields)
 
     def _open(self) -> h5py.Dataset:
         """The dataset, held open: its cache of unpacked chunks lives as long as this object."""
@@ -53,7 +60,14 @@ class Hdf5:
 
 
 @sources.register
-def hdf5(path: str, x: str = "x", label: str = "y", shape: Sequence[int] | None = None, classes: Sequence[str] | None = None) -> Source:
+def hdf5(
+    path: str,
+    x: str = "x",
+    label: str = "y",
+    shape: Sequence[int] | None = None,
+    classes: Sequence[str] | None = None,
+    kind: str | None = None,
+) -> Source:
     """The datasets `x` [N, ...] and `label` [N] of an HDF5 file, such as ``hdf5('usps.h5', x='train/data', label='train/target')``.
 
     Labels are read at once, inputs one by one, from any thread or process.
@@ -61,9 +75,10 @@ def hdf5(path: str, x: str = "x", label: str = "y", shape: Sequence[int] | None 
     Args:
       path: the file.
       x: path of the inputs in it: uint8 (images) or floats (given as float32).
-      label: path of the labels: class ids, names, flags or float targets (see `tljax.data.sources.labels.encode`).
+      label: path of the labels: class ids, names, flags or float targets (see `tljax.data.sources.labels.encode`); ``""``: there are none.
       shape: the shape of one example, where it is stored flat.
       classes: class names in the order of their ids.
+      kind: ``class``, ``classes``, ``distribution`` or ``number``: what the labels are; by default it follows from their dtype and shape.
 
     Raises:
       FileNotFoundError: no such file. ValueError: not HDF5 or truncated, a missing dataset, wrong dtype, shape, length or labels; on
@@ -76,14 +91,16 @@ def hdf5(path: str, x: str = "x", label: str = "y", shape: Sequence[int] | None 
     except OSError as e:
         raise ValueError(f"{path}: cannot be read as HDF5: {e}") from None
     with file:
-        inputs, raw = _dataset(file, x, path), np.asarray(_dataset(file, label, path))
-        if inputs.ndim < 2 or raw.ndim < 1 or len(inputs) != len(raw):
+        inputs, raw = _dataset(file, x, path), np.asarray(_dataset(file, label, path)) if label else None
+        if inputs.ndim < 2:
+            raise ValueError(f"{path}: {x} {list(inputs.shape)} must be [N, ...], N examples of some shape")
+        if raw is not None and (raw.ndim < 1 or len(inputs) != len(raw)):
             raise ValueError(f"{path}: {x} {list(inputs.shape)} and {label} {list(raw.shape)} must be [N, ...] and [N], with the same N")
         one = example_shape(inputs.shape[1:], inputs.dtype, shape)
         shaped(np.empty(inputs.shape[1:], bool), one, f"{path}: {x}")
         checked(np.empty((0, 1), inputs.dtype), f"{path}: {x}")
-        labels, names = encode(raw, classes, f"{path}: {label}")
-        return Hdf5(str(path), x, one, labels, names)
+        labels = None if raw is None else encode(raw, classes, f"{path}: {label}", kind)
+        return Hdf5(str(path), x, inputs.shape, one, labels)
 
 
 def _dataset(file: h5py.File, key: str, path: str) -> h5py.Dataset:

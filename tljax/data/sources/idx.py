@@ -15,13 +15,19 @@ _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E
 
 
 @sources.register
-def idx(images: str, labels: str, shape: Sequence[int] | None = None, classes: Sequence[str] | None = None) -> Source:
-    """Two idx files, plain or ``.gz``: `images` [N, H, W] uint8 (or [N, ...]) and `labels` [N].
+def idx(
+    images: str, labels: str = "", shape: Sequence[int] | None = None, classes: Sequence[str] | None = None, kind: str | None = None
+) -> Source:
+    """Two idx files, plain or ``.gz``: `images` [N, H, W] uint8 (or [N, ...]) and `labels` [N] or [N, K] (``""``: none).
+
+    The other arguments are as in `from_arrays`.
 
     Raises:
-      FileNotFoundError: a missing file. ValueError: a wrong magic number, a truncated file, files of different lengths.
+      FileNotFoundError: a missing file. ValueError: a wrong magic number, a truncated file, files of different lengths; labels as in
+        `from_arrays`.
     """
-    return from_arrays(read_idx(images), read_idx(labels), classes, shape, where=f"{images} with {labels}")
+    where = f"{images} with {labels}" if labels else images
+    return from_arrays(read_idx(images), read_idx(labels) if labels else None, classes, shape, where=where, kind=kind)
 
 
 def read_idx(path: str | Path) -> np.ndarray:

@@ -1,6 +1,8 @@
 """A source of image files."""
 
-from collections.abc import Sequence
+import os
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -9,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from tljax.data.source import Source, sources
+from tljax.data.source import Source, digest, sources
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
@@ -19,18 +21,34 @@ class Images:
     """Image files with their labels; decoded when read."""
 
     paths: tuple[str, ...]
-    labels: np.ndarray
+    labels: np.ndarray | None
     classes: tuple[str, ...]
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """An image, with one class unless there are no labels."""
+        return {"x": "image"} if self.labels is None else {"x": "image", "label": "class"}
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return {"x": read_image(self.paths[index]), "label": self.labels[index]}
+        return {"x": read_image(self.paths[index])} | ({} if self.labels is None else {"label": self.labels[index]})
 
     def name(self, index: int) -> str:
         """The file of an example."""
         return self.paths[index]
+
+    def fingerprint(self) -> str:
+        """A hash of the files' names and sizes and of their labels: the same for a copy of the folder."""
+        return digest("images", names_and_sizes(self.paths), self.labels, self.classes)
+
+
+def names_and_sizes(paths: Sequence[str]) -> list[tuple[str, int]]:
+    """The name of each file, relative to the folder that holds them all, and its size in bytes."""
+    absolute = [os.path.abspath(path) for path in paths]
+    root = os.path.commonpath([os.path.dirname(path) for path in absolute]) if absolute else ""
+    return [(unicodedata.normalize("NFC", os.path.relpath(path, root)), os.stat(path).st_size) for path in absolute]
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -92,22 +110,27 @@ def image_files(path: str | Path) -> list[Path]:
     return found
 
 
-def from_files(paths: Sequence[str | Path], labels: np.ndarray, classes: Sequence[str], on_error: str = "raise") -> Images:
+def from_files(
+    paths: Sequence[str | Path], labels: np.ndarray | None = None, classes: Sequence[str] = (), on_error: str = "raise"
+) -> Images:
     """A source of image files.
 
     Args:
       paths: N files.
-      labels: int32 [N].
+      labels: class ids, int32 [N]; None: the images have no labels.
       classes: class names in the order of their ids.
       on_error: ``"raise"``: reading a file that does not decode is an error that names it. ``"skip"``: every file is decoded once now, and
         those that fail are left out; their number and first names are printed.
 
     Raises:
-      ValueError: another `on_error`; no file that decodes.
+      ValueError: another `on_error`; labels of another shape; no file that decodes.
     """
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error={on_error!r} must be 'raise' or 'skip'")
-    source = Images(tuple(str(p) for p in paths), np.asarray(labels, np.int32), tuple(classes))
+    ids = None if labels is None else np.asarray(labels, np.int32)
+    if ids is not None and ids.shape != (len(paths),):
+        raise ValueError(f"{len(paths)} image files need one class id each; the labels are {list(ids.shape)}")
+    source = Images(tuple(str(p) for p in paths), ids, tuple(classes))
     return _without_undecodable(source) if on_error == "skip" else source
 
 
@@ -125,15 +148,14 @@ def _without_undecodable(source: Images) -> Images:
     if len(bad) == len(source):
         raise ValueError(counted)
     print(f"skipped: {counted}", flush=True)
-    kept = [i for i in range(len(source)) if i not in bad]
-    return Images(tuple(source.paths[i] for i in kept), source.labels[kept], source.classes)
+    good = [i for i in range(len(source)) if i not in bad]
+    return Images(tuple(source.paths[i] for i in good), None if source.labels is None else source.labels[good], source.classes)
 
 
 @sources.register
-def unlabelled(path: str, on_error: str = "raise") -> Source:
-    """The images of a folder, or one image file, for prediction: every label is -1 and there are no classes.
+def unlabeled(path: str, on_error: str = "raise") -> Source:
+    """The images of a folder, at any depth, or one image file, without labels.
 
     Errors as in `image_files` and `from_files`.
     """
-    paths = image_files(path)
-    return from_files(paths, np.full(len(paths), -1), (), on_error)
+    return from_files(image_files(path), on_error=on_error)

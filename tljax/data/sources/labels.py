@@ -1,47 +1,92 @@
-"""Labels as they are found in files, turned into class ids or float targets."""
+"""Labels as they are found in files, turned into values of a declared kind. The only place that looks at a label's dtype."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+Classes = tuple[str, ...] | None
 
-def encode(labels: np.ndarray, classes: Sequence[str] | None, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The labels in the form that sources give, with the class names.
 
-    Integers [N] or [N, 1] are class ids and names [N] are looked up (sorted, where `classes` is not given): int32 [N]. Integers [N, K] are
-    K yes/no labels: float32 [N, K]. Floats [N] or [N, K] are regression targets: float32, no classes.
+class Labels(NamedTuple):
+    """The labels [N] or [N, K] of a source, the names of its classes (none for numbers), and the kind of the field ``label``."""
+
+    values: np.ndarray
+    classes: tuple[str, ...]
+    kind: str
+
+
+def encode(labels: np.ndarray, classes: Sequence[str] | None, where: str, kind: str | None = None) -> Labels:
+    """The labels in the form that sources give, with the class names and the kind.
+
+    ================  ===============================================================  ======================  =========================
+    kind              stored as                                                        becomes                 the default for
+    ================  ===============================================================  ======================  =========================
+    ``class``         ids [N] or [N, 1] (floats too, if they are whole), or names [N]  int32 [N]               integers or names [N]
+    ``classes``       0 or 1 for each of K classes [N, K]                              float32 [N, K]          integers [N, K]
+    ``distribution``  probabilities of K classes [N, K]                                float32 [N, K]          (only on request)
+    ``number``        targets [N] or [N, D]                                            float32 [N] or [N, D]   floats
+    ================  ===============================================================  ======================  =========================
 
     Args:
       labels: integers, floats or strings.
-      classes: names in the order of their ids; by default the ids themselves or the sorted names.
+      classes: names in the order of their ids or columns; by default the ids themselves or the sorted names.
       where: the file that errors quote.
+      kind: what the labels are; None: the default for their dtype and shape.
 
     Raises:
-      ValueError: ids outside the classes, unknown names, floats that are not finite, another dtype or shape.
+      ValueError: an unknown kind or one that the labels do not fit; ids outside the classes, unknown names, values that are not finite or
+        no probabilities, with the number of the example; another dtype or shape.
     """
     names = _class_names(classes, where)
-    if labels.ndim == 2 and labels.shape[1] == 1:
+    kind = _default_kind(labels, where) if kind is None else kind
+    if kind not in _ENCODERS:
+        raise ValueError(f"{where}: kind={kind!r} must be one of {', '.join(_ENCODERS)}")
+    if labels.ndim == 2 and labels.shape[1] == 1 and kind in ("class", "number"):
         labels = labels[:, 0]
-    if labels.dtype.kind in "USO" and labels.ndim == 1:
-        return _from_names([v.decode() if isinstance(v, bytes) else str(v) for v in labels], names, where)
-    if labels.dtype.kind in "iub" and labels.ndim == 1:
-        return _from_ids(labels, names, where)
-    if labels.dtype.kind in "iub" and labels.ndim == 2:
-        return _from_flags(labels, names, where)
-    if labels.dtype.kind == "f" and labels.ndim in (1, 2):
-        return _from_floats(labels, names, where)
+    return Labels(*_ENCODERS[kind](labels, names, where), kind)
+
+
+def _default_kind(labels: np.ndarray, where: str) -> str:
+    column = labels.ndim == 1 or (labels.ndim == 2 and labels.shape[1] == 1)
+    if column and labels.dtype.kind in "iubUSO":
+        return "class"
+    if labels.ndim == 2 and labels.dtype.kind in "iub":
+        return "classes"
+    if labels.ndim in (1, 2) and labels.dtype.kind == "f":
+        return "number"
     raise ValueError(f"{where}: labels are {labels.dtype} {list(labels.shape)}; wanted are integers, floats or names, [N] or [N, K]")
 
 
-def _class_names(classes: Sequence[str] | None, where: str) -> tuple[str, ...] | None:
+def _class_names(classes: Sequence[str] | None, where: str) -> Classes:
     if classes is None:
         return None
-    if isinstance(classes, str) or not classes or len(set(classes)) != len(classes):
+    if isinstance(classes, str) or not len(classes) or len(set(classes)) != len(classes):
         raise ValueError(f"{where}: classes={classes!r} must be a non-empty list of different names")
     return tuple(str(c) for c in classes)
 
 
-def _from_names(labels: list[str], classes: tuple[str, ...] | None, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def _check_form(labels: np.ndarray, kind: str, dtypes: str, ndims: tuple[int, ...], where: str) -> None:
+    if labels.dtype.kind not in dtypes or labels.ndim not in ndims:
+        shapes = " or ".join("[N, K]" if n == 2 else "[N]" for n in ndims)
+        raise ValueError(f"{where}: labels are {labels.dtype} {list(labels.shape)}; kind={kind!r} needs numbers {shapes}")
+
+
+def _class_ids(labels: np.ndarray, classes: Classes, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    if labels.dtype.kind in "USO" and labels.ndim == 1:
+        return _ids_of_names([v.decode() if isinstance(v, bytes) else str(v) for v in labels], classes, where)
+    _check_form(labels, "class", "iubf", (1,), where)
+    if labels.dtype.kind == "f" and (broken := np.flatnonzero(labels != np.floor(labels))).size:  # NaN differs from itself
+        raise ValueError(f"{where}: label {labels[broken[0]]} of example {broken[0]} is no class id: kind='class' needs whole numbers")
+    ids = labels.astype(np.int64)
+    classes = classes or tuple(str(i) for i in range(int(ids.max(initial=-1)) + 1))
+    outside = np.flatnonzero((ids < 0) | (ids >= len(classes)))
+    if outside.size:
+        raise ValueError(f"{where}: label {ids[outside[0]]} of example {outside[0]} is no class id (0 to {len(classes) - 1})")
+    return ids.astype(np.int32), classes
+
+
+def _ids_of_names(labels: list[str], classes: Classes, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
     classes = classes or tuple(sorted(set(labels)))
     ids = {name: i for i, name in enumerate(classes)}
     unknown = sorted(set(labels) - set(ids))
@@ -50,30 +95,50 @@ def _from_names(labels: list[str], classes: tuple[str, ...] | None, where: str) 
     return np.array([ids[name] for name in labels], np.int32), classes
 
 
-def _from_ids(labels: np.ndarray, classes: tuple[str, ...] | None, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    ids = labels.astype(np.int64)
-    classes = classes or tuple(str(i) for i in range(int(ids.max(initial=-1)) + 1))
-    wrong = np.flatnonzero((ids < 0) | (ids >= len(classes)))
-    if wrong.size:
-        raise ValueError(f"{where}: label {ids[wrong[0]]} of example {wrong[0]} is no class id (0 to {len(classes) - 1})")
-    return ids.astype(np.int32), classes
-
-
-def _from_flags(labels: np.ndarray, classes: tuple[str, ...] | None, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def _flags(labels: np.ndarray, classes: Classes, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    _check_form(labels, "classes", "iubf", (2,), where)
     classes = classes or tuple(str(i) for i in range(labels.shape[1]))
-    wrong = np.flatnonzero(((labels != 0) & (labels != 1)).any(axis=1))
-    if wrong.size or len(classes) != labels.shape[1]:
+    broken = np.flatnonzero(((labels != 0) & (labels != 1)).any(axis=1))
+    if broken.size or len(classes) != labels.shape[1]:
         raise ValueError(
             f"{where}: labels {list(labels.shape)} must be 0 or 1 for {len(classes)} classes"
-            + (f"; example {wrong[0]} is {labels[wrong[0]].tolist()}" if wrong.size else "")
+            + (f"; example {broken[0]} is {labels[broken[0]].tolist()}" if broken.size else "")
         )
     return labels.astype(np.float32), classes
 
 
-def _from_floats(labels: np.ndarray, classes: tuple[str, ...] | None, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def _distributions(labels: np.ndarray, classes: Classes, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    _check_form(labels, "distribution", "iubf", (2,), where)
+    classes = classes or tuple(str(i) for i in range(labels.shape[1]))
+    if len(classes) != labels.shape[1]:
+        raise ValueError(f"{where}: labels {list(labels.shape)} must be probabilities of {len(classes)} classes")
+    values = labels.astype(np.float64)
+    broken = np.flatnonzero(~((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) <= 1e-3)))  # NaN is broken, too
+    if broken.size:
+        row = values[broken[0]]
+        raise ValueError(
+            f"{where}: the label of example {broken[0]} is {row[:10].tolist()}, which sums to {row.sum():g}; kind='distribution' needs "
+            "probabilities of at least 0 that sum to 1"
+        )
+    return values.astype(np.float32), classes
+
+
+def _numbers(labels: np.ndarray, classes: Classes, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    _check_form(labels, "number", "iubf", (1, 2), where)
     if classes is not None:
-        raise ValueError(f"{where}: labels are {labels.dtype}; where classes are given, labels must be integers or names")
-    wrong = np.flatnonzero(~np.isfinite(labels).all(axis=tuple(range(1, labels.ndim))))
-    if wrong.size:
-        raise ValueError(f"{where}: the label of example {wrong[0]} is not finite")
+        raise ValueError(
+            f"{where}: labels are {labels.dtype}, of kind 'number'; where classes are given, labels must be integers or names, or "
+            "kind= must say 'classes' or 'distribution'"
+        )
+    broken = np.flatnonzero(~np.isfinite(labels).all(axis=tuple(range(1, labels.ndim))))
+    if broken.size:
+        raise ValueError(f"{where}: the label of example {broken[0]} is not finite")
     return labels.astype(np.float32), ()
+
+
+_ENCODERS: dict[str, Callable[[np.ndarray, Classes, str], tuple[np.ndarray, tuple[str, ...]]]] = {
+    "class": _class_ids,
+    "classes": _flags,
+    "distribution": _distributions,
+    "number": _numbers,
+}

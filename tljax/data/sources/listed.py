@@ -37,8 +37,8 @@ def listed(images: str, labels: str, classes: Sequence[str] | None = None, on_er
     missing = [f for f in files if not f.is_file()]
     if missing:
         raise FileNotFoundError(f"{path}: {len(missing)} of {len(files)} images are missing, the first is {missing[0]}")
-    ids, names = encode(_values([label for _, label in rows], classes), classes, str(path))
-    return from_files(files, ids, names, on_error)
+    encoded = encode(_values([label for _, label in rows], classes), classes, str(path))
+    return from_files(files, encoded.values, encoded.classes, on_error)
 
 
 def _rows(path: Path) -> list[tuple[str, str]]:

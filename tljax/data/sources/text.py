@@ -3,14 +3,14 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tljax.data.source import Source, sources
+from tljax.data.source import Source, digest, sources
 from tljax.data.sources.labels import encode
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -21,43 +21,61 @@ Row = dict[str | int, Any]
 class Texts:
     """Texts in memory; build it with `text`.
 
-    ``source[i]`` is ``{"x": str, "label": ...}``, with ``"pair": str`` where there are pairs.
+    ``source[i]`` is ``{"x": str, "label": ...}``, with ``"pair": str`` where there are pairs and without ``"label"`` where labels are None.
     """
 
     texts: tuple[str, ...]
     pairs: tuple[str, ...]
-    labels: np.ndarray
+    labels: np.ndarray | None
     classes: tuple[str, ...]
     path: str
     lines: tuple[int, ...]
+    kind: str = "class"
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """One text or two, with a label of `kind` unless there are no labels."""
+        pair = {"pair": "text"} if self.pairs else {}
+        return {"x": "text", **pair} if self.labels is None else {"x": "text", **pair, "label": self.kind}
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         pair = {"pair": self.pairs[index]} if self.pairs else {}
-        return {"x": self.texts[index], **pair, "label": self.labels[index]}
+        label = {} if self.labels is None else {"label": self.labels[index]}
+        return {"x": self.texts[index], **pair, **label}
 
     def name(self, index: int) -> str:
         """The file and the line of an example."""
         return f"{self.path}, line {self.lines[index]}"
 
+    def fingerprint(self) -> str:
+        """A hash of the texts and labels."""
+        return digest("texts", self.texts, self.pairs, self.labels, self.classes, self.fields)
+
 
 @sources.register
 def text(
-    path: str, text: str | int = "text", label: str | int = "label", pair: str | int = "", classes: Sequence[str] | None = None
+    path: str,
+    text: str | int = "text",
+    label: str | int = "label",
+    pair: str | int = "",
+    classes: Sequence[str] | None = None,
+    kind: str | None = None,
 ) -> Source:
     """Texts with labels from a ``.csv``, ``.tsv`` or ``.jsonl`` file; or from a ``.txt`` file, one text a line, without labels.
 
     Labels that are whole numbers are class ids, other numbers regression targets; anything else, and all of them where `classes` names
-    them, are class names.
+    them, are class names. Whole numbers that are no classes, say marks from 1 to 5, need ``kind="number"``.
 
     Args:
       path: UTF-8. A ``.csv`` may quote its cells; a ``.tsv`` has no quotes. A ``.jsonl`` holds one object a line.
       text: the column of the text: a name in the header (in ``.jsonl`` a key), or its number from 0 in a table without header.
-      label: the column of the label, likewise; ``""``: every label is -1 and there are no classes.
+      label: the column of the label, likewise; ``""``: the texts have no labels.
       pair: the column of a second text, likewise; ``""``: there is none.
       classes: class names in the order of their ids.
+      kind: ``class`` or ``number``: what the labels are; None: as above.
 
     Raises:
       FileNotFoundError: no such file. ValueError: another suffix, a missing column, a line that lacks a cell or is none, no text at all,
@@ -68,15 +86,15 @@ def text(
         raise FileNotFoundError(f"{path}: there is no such file")
     plain = file.suffix.lower() == ".txt"
     columns = {"text": 0} if plain else {name: c for name, c in (("text", text), ("label", label), ("pair", pair)) if c != ""}
-    found = [(line, {name: row[column] for name, column in columns.items()}) for line, row in _rows(file, tuple(columns.values()))]
-    if not found:
+    rows = [(line, {name: row[column] for name, column in columns.items()}) for line, row in _rows(file, tuple(columns.values()))]
+    if not rows:
         raise ValueError(f"{path}: holds no text")
-    if "label" in columns:
-        labels, names = encode(_values([row["label"] for _, row in found], classes), classes, str(path))
-    else:
-        labels, names = np.full(len(found), -1, np.int32), ()
-    texts, pairs = (tuple(str(row[name]) for _, row in found) if name in columns else () for name in ("text", "pair"))
-    return Texts(texts, pairs, labels, names, str(path), tuple(line for line, _ in found))
+    texts, pairs = (tuple(str(row[name]) for _, row in rows) if name in columns else () for name in ("text", "pair"))
+    lines = tuple(line for line, _ in rows)
+    if "label" not in columns:
+        return Texts(texts, pairs, None, (), str(path), lines)
+    labels = encode(_values([row["label"] for _, row in rows], classes), classes, str(path), kind)
+    return Texts(texts, pairs, labels.values, labels.classes, str(path), lines, labels.kind)
 
 
 def _rows(file: Path, columns: Sequence[str | int]) -> Iterator[tuple[int, Row]]:

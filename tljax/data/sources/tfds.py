@@ -2,7 +2,7 @@
 
 import functools
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ import numpy as np
 from tqdm import tqdm
 
 from tljax.data.preprocess import with_channels
-from tljax.data.source import Source, sources
-from tljax.data.sources.arrays import checked, example_shape
+from tljax.data.source import Source, digest, sources
+from tljax.data.sources.arrays import checked, example_shape, input_kind
 from tljax.data.sources.images import decode
-from tljax.data.sources.labels import encode
+from tljax.data.sources.labels import Labels, encode
 from tljax.data.sources.tfds_prepare import one_line, prepared
 
 _BLOCK = 256
@@ -32,6 +32,7 @@ class Tfds:
     channels: int | None
     labels: np.ndarray
     classes: tuple[str, ...]
+    fields: Mapping[str, str]
     where: str
 
     def __len__(self) -> int:
@@ -52,6 +53,11 @@ class Tfds:
         """The data set, the split and the number of an example."""
         return f"{self.where}, example {index}"
 
+    def fingerprint(self) -> str:
+        """A hash of the data set's name and version, of the split, of the input's key and of the labels; no input is read."""
+        stored = (self.records.dataset_info.full_name, str(self.records.split), len(self), self.image)
+        return digest("tfds", stored, self.labels, self.classes, self.fields)
+
 
 @sources.register
 def tfds(
@@ -61,6 +67,7 @@ def tfds(
     image: str = "image",
     label: str = "label",
     classes: Sequence[str] | None = None,
+    kind: str | None = None,
 ) -> Source:
     """A split of a data set of TensorFlow Datasets, such as ``tfds('beans', split='train[:80%]')``.
 
@@ -79,6 +86,7 @@ def tfds(
       image: key of the input: an image (uint8 [H, W, C]), or a tensor of uint8 or floats.
       label: key of the label: a class, a sequence of classes (several at once), or numbers (see `tljax.data.sources.labels.encode`).
       classes: class names in the order of their ids; by default those of the data set.
+      kind: ``class``, ``classes``, ``distribution`` or ``number``: what the labels are; by default it follows from the feature.
 
     Raises:
       ValueError: an unknown data set, split or key, a feature of another kind (text, video, ...), a data set that cannot be prepared here,
@@ -95,17 +103,17 @@ def tfds(
     # set afterwards: given at once, they would make tfds.testing.mock_data encode its fake images, with TensorFlow
     records.decoders = _without_images(features)
     files = _files(builder.data_dir)
-    kept = _kept(files, split, len(records), label, repr(classes)) if files else []
-    if not kept:
-        kept.append(_labels(_column(records, label, where), features[label], classes, f"{where}: {label}"))
-        kept[0][0].setflags(write=False)  # all sources that get them share them
-    labels, names = kept[0]
-    channels = features[image].shape[-1] if features[image].shape else None
-    return Tfds(records, image, channels, labels, names, where)
+    cached = _cached(files, split, len(records), label, repr(classes), kind) if files else []
+    if not cached:
+        cached.append(_labels(_column(records, label, where), features[label], classes, f"{where}: {label}", kind))
+        cached[0].values.setflags(write=False)  # all sources that get them share them
+    labels, shape = cached[0], features[image].shape
+    fields = {"x": input_kind(example_shape(shape, np.dtype(features[image].np_dtype), None), f"{where}: {image}"), "label": labels.kind}
+    return Tfds(records, image, shape[-1], labels.values, labels.classes, fields, where)
 
 
 @functools.lru_cache(maxsize=16)
-def _kept(*key: Any) -> list[tuple[np.ndarray, tuple[str, ...]]]:
+def _cached(*key: Any) -> list[Labels]:
     """The place of the labels that `key` says all about: the same list for the same key, empty at first."""
     return []
 
@@ -171,7 +179,7 @@ def _file(records: Any, index: int) -> str:
     raise IndexError(index)
 
 
-def _labels(raw: list[Any], feature: Any, classes: Sequence[str] | None, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def _labels(raw: list[Any], feature: Any, classes: Sequence[str] | None, where: str, kind: str | None) -> Labels:
     import tensorflow_datasets as tfds
 
     several = isinstance(feature, tfds.features.Sequence) and isinstance(feature.feature, tfds.features.ClassLabel)
@@ -181,7 +189,7 @@ def _labels(raw: list[Any], feature: Any, classes: Sequence[str] | None, where: 
         raw = [_flags(np.asarray(ids, np.int64), inner.num_classes, f"{where} of example {i}") for i, ids in enumerate(raw)]
     if len({np.shape(value) for value in raw}) > 1:
         raise ValueError(f"{where}: the examples have different numbers of values; wanted is one shape, or a sequence of classes")
-    return encode(np.asarray(raw), names, where)
+    return encode(np.asarray(raw), names if kind != "number" else classes, where, kind)
 
 
 def _flags(ids: np.ndarray, num_classes: int, where: str) -> np.ndarray:

@@ -4,16 +4,16 @@ import dm_pix as pix
 import jax
 import jax.numpy as jnp
 
-from tljax.data.augment.operation import Operation, per_image, register, snap, uniform
+from tljax.data.augment.operation import Color, Operation, register, snap, uniform
 
 _LUMA = (153 / 512, 301 / 512, 58 / 512)  # ITU-R BT.601 (0.299, 0.587, 0.114) in 9 bits: exact sums, see `snap`
 
 
 @register
-def colour(brightness: float = 0.4, contrast: float = 0.4, saturation: float = 0.4, hue: float = 0.1) -> Operation:
-    """Colour jitter, in this order: brightness, contrast, saturation, hue.
+def color(brightness: float = 0.4, contrast: float = 0.4, saturation: float = 0.4, hue: float = 0.1) -> Operation:
+    """Color jitter, in this order: brightness, contrast, saturation, hue.
 
-    Brightness, contrast and saturation blend the image with black, with its mean grey and with its grey version,
+    Brightness, contrast and saturation blend the image with black, with its mean gray and with its gray version,
     ``clip(f x + (1 - f) other)``, f uniform in [max(0, 1 - v), 1 + v] (Howard 2013); hue turns the hue angle by a part of the
     circle uniform in [-v, v]. Images of one channel have neither saturation nor hue: these two leave them as they are.
 
@@ -25,30 +25,30 @@ def colour(brightness: float = 0.4, contrast: float = 0.4, saturation: float = 0
     """
     if min(brightness, contrast, saturation, hue) < 0 or hue > 0.5:
         raise ValueError(
-            f"colour(brightness={brightness}, contrast={contrast}, saturation={saturation}, hue={hue}): at least 0, and hue at most 0.5"
+            f"color(brightness={brightness}, contrast={contrast}, saturation={saturation}, hue={hue}): at least 0, and hue at most 0.5"
         )
 
     def change(key: jax.Array, x: jax.Array) -> jax.Array:
         keys = jax.random.split(key, 4)
-        check_channels("colour", x)
+        check_channels("color", x)
         x = snap(x)
         if brightness:
             x = blend(x, 0.0, _factor(keys[0], brightness))
         if contrast:
-            x = blend(x, mean_grey(x), _factor(keys[1], contrast))
+            x = blend(x, mean_gray(x), _factor(keys[1], contrast))
         if saturation:
-            x = blend(x, grey(x), _factor(keys[2], saturation))
+            x = blend(x, gray(x), _factor(keys[2], saturation))
         if hue and x.shape[-1] == 3:
             x = snap(jnp.clip(pix.adjust_hue(x, uniform(keys[3], -hue, hue)), 0, 1))
         return x
 
-    return per_image(change)
+    return Operation((Color(change),))
 
 
 def check_channels(name: str, x: jax.Array) -> None:
     """Raises ValueError for images of other than 1 or 3 channels."""
     if x.shape[-1] not in (1, 3):
-        raise ValueError(f"{name}: images of 1 or 3 channels (grey, RGB) are wanted; x has {x.shape[-1]}")
+        raise ValueError(f"{name}: images of 1 or 3 channels (gray, RGB) are wanted; x has {x.shape[-1]}")
 
 
 def blend(x: jax.Array, other: jax.typing.ArrayLike, f: jax.typing.ArrayLike) -> jax.Array:
@@ -60,14 +60,14 @@ def blend(x: jax.Array, other: jax.typing.ArrayLike, f: jax.typing.ArrayLike) ->
     return snap(jnp.clip(f * x + (1 - f) * other, 0, 1))
 
 
-def grey(x: jax.Array) -> jax.Array:
+def gray(x: jax.Array) -> jax.Array:
     """Luma of an image [H, W, 3] as [H, W, 1], on 15 bits; an image of one channel as it is."""
     return x if x.shape[-1] == 1 else snap((x * jnp.array(_LUMA, jnp.float32)).sum(-1, keepdims=True))
 
 
-def mean_grey(x: jax.Array) -> jax.Array:
+def mean_gray(x: jax.Array) -> jax.Array:
     """The mean luma of an image [H, W, C], each pixel rounded to 8 bits, for whole numbers have one sum: a scalar."""
-    level = jnp.round(255 * grey(x)).astype(jnp.int32)
+    level = jnp.round(255 * gray(x)).astype(jnp.int32)
     return snap(level.sum().astype(jnp.float32) / (255 * level.size))
 
 

@@ -1,0 +1,89 @@
+"""A source with its classes numbered as in another list."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tljax.data.source import Source, digest, fingerprint, name_of, origin_of
+
+_IDS, _COLUMNS = ("class", "mask", "tags"), ("classes", "distribution")
+
+
+@dataclass(frozen=True, eq=False)
+class Relabeled:
+    """A source whose class ids are mapped when an example is read; build it with `relabel` or `only_classes`."""
+
+    source: Source
+    new_ids: np.ndarray  # [number of classes of `source`] -> id in `classes`, -1 where no example has the class
+    classes: tuple[str, ...]
+    note: str
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """The fields of the source."""
+        return self.source.fields
+
+    @cached_property
+    def labels(self) -> np.ndarray | None:
+        """The labels of the source, renumbered."""
+        return None if self.source.labels is None else self._renumbered(self.source.labels)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        example = self.source[index]
+        return {**example, "label": self._renumbered(example["label"])}
+
+    def name(self, index: int) -> str:
+        """Where an example comes from."""
+        return name_of(self.source, index)
+
+    def fingerprint(self) -> str:
+        """A hash of the source's fingerprint and of the map of the classes."""
+        return digest("relabeled", fingerprint(self.source), self.new_ids, self.classes)
+
+    def _renumbered(self, label: Any) -> Any:
+        label = np.asarray(label)
+        if self.fields["label"] in _COLUMNS:
+            columns = np.zeros((*label.shape[:-1], len(self.classes)), label.dtype)
+            columns[..., self.new_ids] = label
+            return columns
+        return np.where(label < 0, label, self.new_ids[label]).astype(np.int32)[()]
+
+
+def relabel(source: Source, classes: Sequence[str], by_order: bool = False) -> Source:
+    """The same examples with their labels numbered as in `classes`.
+
+    Class ids, tags and pixels of masks are looked up in a table (negative ones stay); columns of several classes and of distributions are
+    permuted, a class that the source lacks being 0. Labels of other kinds, and sources without labels, are returned as they are.
+
+    Args:
+      source: names its classes.
+      classes: the names in the new order, say those of the training data.
+      by_order: take class i for class i, whatever the names.
+
+    Raises:
+      ValueError: a class of the source that `classes` lacks; with `by_order` lists of different lengths.
+    """
+    old, new = tuple(source.classes), tuple(str(c) for c in classes)
+    if source.fields.get("label") not in (*_IDS, *_COLUMNS) or old == new:
+        return source
+    if by_order:
+        if len(old) != len(new):
+            raise ValueError(f"{origin_of(source)}: has {len(old)} classes, to be matched by order with {len(new)}; match them by name")
+        return Relabeled(source, np.arange(len(old), dtype=np.int32), new, "classes matched by order")
+    if unknown := [name for name in old if name not in new]:
+        raise ValueError(
+            f"{origin_of(source)}: names the classes {_some(unknown)} that the training data lacks; training knows {_some(new)}; drop them "
+            "with data.classes / only_classes, or match by order"
+        )
+    return Relabeled(source, np.array([new.index(name) for name in old], np.int32), new, "classes matched by name")
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:10]))
+    return f"[{shown}{f', ... {len(names)} in all' if len(names) > 10 else ''}]"
