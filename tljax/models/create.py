@@ -46,7 +46,16 @@ def create(
     unknown = sorted(set(remat) - set(backbone.stages))
     if unknown:
         raise ValueError(f"remat names {unknown}, but the stages are {backbone.stages}")
-    return TransferModel(backbone=backbone.clone(remat=tuple(remat)), head=heads.create(head, num_classes=num_classes, dtype=dtype))
+    return TransferModel(
+        backbone=backbone.clone(remat=tuple(remat)),
+        head=heads.create(head, num_classes=num_classes, dtype=dtype, stages=backbone.stages, input_size=_size(backbone)),
+    )
+
+
+def _size(backbone: Backbone) -> tuple[int, ...]:
+    """Height and width of the input image, the number of tokens, or ()."""
+    shape = dict((name, shape) for name, shape, _ in backbone.inputs).get("x", ())
+    return tuple(shape[:-1]) if len(shape) == 3 else tuple(shape) if len(backbone.inputs) > 1 else ()
 
 
 def shapes(model: TransferModel) -> dict[str, Any]:
@@ -77,6 +86,13 @@ def init(model: TransferModel, key: jax.Array, paths: Collection[str] | None = N
     options = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
     drawn = jax.jit(lambda k: trees.pick(_both(model.init(k, _example(model))), wanted), compiler_options=options)(key)
     return {"params": {}, "batch_stats": {}} | drawn
+
+
+def feature_size(model: TransferModel) -> int:
+    """The length D of the features `[B, D]`, without computing anything."""
+    batch = jax.eval_shape(lambda: _example(model))
+    outputs = jax.eval_shape(lambda v, b: model.apply(v, b, stop="head"), shapes(model), batch)  # type: ignore[arg-type]
+    return int(outputs.features.shape[-1])
 
 
 def _example(model: TransferModel) -> dict[str, jax.Array]:
