@@ -1,25 +1,12 @@
-"""Objectives: what is minimised."""
-
-from typing import Any
+"""Objectives: what a run minimizes. A new one is one file here."""
 
 from tljax import registry
-from tljax.objectives.objective import Aux, Forward, Objective, objectives, register, weighted_mean, weights
+from tljax.objectives.compose import add, create
+from tljax.objectives.objective import Aux, Context, Forward, Objective, objectives, register, variables_of, weighted_mean, weights
 
-registry.import_all(__name__, __path__)
+registry.import_all(__name__, list(__path__))
+registry.publish(globals(), objectives)
 
-
-def create(expression: str, **defaults: Any) -> Objective:
-    """The objective named by a call expression, such as ``cross_entropy(label_smoothing=0.1)``.
-
-    Args:
-      expression: name or call.
-      **defaults: facts of the data that a factory may take (`class_counts`).
-
-    Raises:
-      KeyError: unknown name. ValueError: arguments that it does not take.
-    """
-    built: Objective = objectives.create(expression, **defaults)
-    return built
-
-
-__all__ = ["Aux", "Forward", "Objective", "create", "objectives", "register", "weighted_mean", "weights"]
+__all__ = [
+    "Aux", "Context", "Forward", "Objective", "add", "create", "objectives", "register", "variables_of", "weighted_mean", "weights",
+]  # fmt: skip
