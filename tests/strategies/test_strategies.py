@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -58,17 +60,73 @@ def test_rates_fall_from_the_head_down():
     assert rates == {"head/kernel": 1, "backbone/b/kernel": 0.5, "backbone/a/kernel": 0.25, "backbone/stem/kernel": 0.125}
 
 
-def test_a_leaf_that_rests_is_born_again():
+def test_a_leaf_that_rests_is_unfrozen_anew():
     phases = tuple(
         strategies.Phase(((f"backbone/{still}/.*", strategies.FROZEN), (".*", strategies.TRAINED)), until)
         for still, until in (("a", 5), ("b", 10), ("a", None))
     )
     params = {"backbone": {"a": {"k": 0}, "b": {"k": 0}}, "head": {"k": 0}}
     spans = strategies.spans(strategies.Strategy(phases), 20)
-    born = [trees.flatten(b) for b in strategies.births(spans, params)]
-    assert [b["backbone/a/k"] for b in born] == [-1, 5, -1]
-    assert [b["backbone/b/k"] for b in born] == [0, -1, 10]
-    assert [b["head/k"] for b in born] == [0, 0, 0]
+    since = [trees.flatten(steps) for steps in strategies.unfrozen_at(spans, params)]
+    assert [steps["backbone/a/k"] for steps in since] == [-1, 5, -1]
+    assert [steps["backbone/b/k"] for steps in since] == [0, -1, 10]
+    assert [steps["head/k"] for steps in since] == [0, 0, 0]
+
+
+STAGES = ("stem", "a", "b")
+NORMED = {
+    "backbone": {s: {"conv": {"kernel": 0}, "bn": {"scale": 0, "bias": 0}} for s in STAGES},
+    "head": {"kernel": 0},
+}
+
+
+def modes(strategy, **changes):
+    strategy = strategies.create(strategy, STAGES)
+    phase = dataclasses.replace(strategy.phases[-1], **changes)
+    return strategies.bn_modes(strategy, phase, strategies.groups(phase, NORMED), STAGES)
+
+
+def test_trained_stages_keep_stored_statistics_but_from_scratch():
+    assert set(modes("full").values()) == set(modes("freeze_first(1)").values()) == set(modes("lp_ft").values()) == {"stored"}
+    assert modes("scratch") == dict.fromkeys((*STAGES, "head"), "batch")
+    mixed = dataclasses.replace(strategies.create("freeze_first(2)", STAGES), init="scratch")
+    assert modes(mixed) == {"stem": "stored", "a": "stored", "b": "batch", "head": "batch"}
+
+
+def test_rules_say_whose_statistics_a_part_uses_and_the_first_wins():
+    assert modes("probe", bn=(("a", "batch"),)) == {"stem": "stored", "a": "batch", "b": "stored", "head": "stored"}
+    assert modes("scratch", bn=(("s.*", "stored"), ("stem|b", "recalibrate"))) == {
+        "stem": "stored", "a": "batch", "b": "recalibrate", "head": "batch",
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"the rule 'c' matches no part; the parts are stem, a, b, head"):
+        modes("full", bn=(("c", "batch"),))
+    with pytest.raises(ValueError, match=r"bn='frzoen': one of stored, batch, recalibrate"):
+        modes("full", bn=(("a", "frzoen"),))
+
+
+def test_a_stage_of_which_norms_alone_train_keeps_its_statistics():
+    rules = ((r"backbone/a/bn/.*", strategies.TRAINED), ("backbone/[as].*", strategies.FROZEN), (".*", strategies.TRAINED))
+    norms = strategies.Strategy((strategies.Phase(rules),), init="scratch")
+    assert modes(norms) == {"stem": "stored", "a": "stored", "b": "batch", "head": "batch"}
+    assert strategies.trained_parts(strategies.groups(norms.phases[0], NORMED), STAGES) == ("a", "b", "head")
+    assert modes(norms, bn=(("a", "batch"),))["a"] == "batch"
+
+
+def test_added_rules_come_first_and_recalibrate_once():
+    strategy = strategies.create("lp_ft", STAGES)
+    own = dataclasses.replace(strategy, phases=tuple(dataclasses.replace(p, bn=(("b", "batch"),)) for p in strategy.phases))
+    first, second = own.with_bn([("a", "recalibrate")]).phases
+    assert first.bn == (("a", "recalibrate"), ("b", "batch")) and second.bn == (("a", "stored"), ("b", "batch"))
+    assert own.with_bn(()) == own
+
+
+def test_a_strategy_without_stages_is_a_call_that_create_completes():
+    call = strategies.freeze_first(2)
+    assert str(call) == "freeze_first(2)" and hash(call) == hash(strategies.freeze_first(2)) != hash(strategies.freeze_first(1))
+    assert strategies.create(call, STAGES) == strategies.create("freeze_first(2)", STAGES) == strategies.freeze_first(2, stages=STAGES)
+    assert strategies.create(call, STAGES).call == "freeze_first(2)"
+    built = strategies.create("probe", STAGES)
+    assert strategies.create(built, STAGES) is built
 
 
 @pytest.mark.parametrize(
@@ -81,7 +139,7 @@ def test_a_leaf_that_rests_is_born_again():
         (lambda: strategies.spans(strategies.create("lp_ft(probe=50)", ("a",)), 40), "at least one step"),
         (lambda: strategies.spans(strategies.create("gradual_unfreezing", ("a", "b", "c")), 2), "at least one step"),
         (lambda: strategies.Strategy(()), "at least one phase"),
-        (lambda: strategies.Strategy((strategies.Phase(()),), bn="frzoen"), "frozen, update or recalibrate"),
+        (lambda: strategies.Strategy((strategies.Phase(()),), init="frzoen"), "pretrained or scratch"),
     ],
 )
 def test_mistakes_are_named(make, said):
@@ -96,34 +154,52 @@ def test_an_unknown_strategy_names_the_known_ones():
 
 class TestHeadInit:
     rng = np.random.default_rng(0)
-    labels = np.repeat(np.arange(3), 10).astype(np.int32)
-    features = (np.eye(3, 5)[labels] * 3 + rng.normal(size=(30, 5)) * 0.3).astype(np.float32)
+    classes = np.repeat(np.arange(3), 10)
+    labels = np.eye(3, dtype=np.float32)[classes]
+    features = (np.eye(3, 5)[classes] * 3 + rng.normal(size=(30, 5)) * 0.3).astype(np.float32)
 
     @pytest.mark.parametrize("name", ["imprint", "ridge", "ridge(l2=0.01)"])
     def test_separable_features_are_separated_without_training(self, name):
         kernel, bias = strategies.head_inits.create(name)(self.features, self.labels, 3, 0)
         assert kernel.shape == (5, 3) and bias.shape == (3,) and kernel.dtype == bias.dtype == np.float32
-        assert ((self.features @ kernel + bias).argmax(1) == self.labels).mean() == 1
+        assert ((self.features @ kernel + bias).argmax(1) == self.classes).mean() == 1
 
     def test_ridge_solves_its_normal_equations_and_does_not_depend_on_scale(self):
         init = strategies.head_inits.create("ridge(l2=0.1, scale=1.0)")
         kernel, bias = init(self.features, self.labels, 3, 0)
         x = self.features.astype(np.float64)
-        centred = x - x.mean(0)
-        penalty = 0.1 * len(x) * centred.var(0).mean()
-        residual = np.eye(3)[self.labels] - x @ kernel - bias
-        np.testing.assert_allclose(centred.T @ residual, penalty * kernel, atol=1e-4)
+        centered = x - x.mean(0)
+        penalty = 0.1 * len(x) * centered.var(0).mean()
+        residual = self.labels - x @ kernel - bias
+        np.testing.assert_allclose(centered.T @ residual, penalty * kernel, atol=1e-4)
         np.testing.assert_allclose(residual.mean(0), 0, atol=1e-6)
         scaled, _ = init(self.features * 1000, self.labels, 3, 0)
         np.testing.assert_allclose(scaled * 1000, kernel, rtol=1e-3, atol=1e-5)
 
+    def test_ridge_takes_the_link_of_the_task_and_centers_what_lies_between_zero_and_one(self):
+        flags = (self.rng.random((30, 2)) < 0.3 + 0.4 * (self.classes[:, None] == [0, 1])).astype(np.float32)
+        predictions = [self.features @ k + b for k, b in (
+            strategies.head_inits.create("ridge", link=link)(self.features, flags, 2, 0) for link in ((10.0, 0.5), (1.0, 0.0))
+        )]  # fmt: skip
+        np.testing.assert_allclose(predictions[0], 10 * (predictions[1] - 0.5), rtol=1e-4, atol=1e-4)
+        numbers = self.features @ self.rng.normal(size=(5, 2)) + 7
+        kernel, bias = strategies.head_inits.create("ridge(l2=1e-6)", link=(1.0, 0.0))(self.features, numbers, 2, 0)
+        np.testing.assert_allclose(self.features @ kernel + bias, numbers, atol=1e-2)
+
+    def test_imprint_of_distributions_weighs_by_them(self):
+        soft = self.rng.dirichlet(np.ones(3), 30)
+        kernel, _ = strategies.head_inits.create("imprint(scale=2.0)")(self.features, soft, 3, 0)
+        unit = self.features / np.linalg.norm(self.features, axis=1, keepdims=True)
+        for c in range(3):
+            mean = (soft[:, c, None] * unit).sum(0)
+            np.testing.assert_allclose(kernel[:, c], 2 * mean / np.linalg.norm(mean), rtol=1e-4, atol=1e-6)
+
     def test_zeros_and_normal(self):
         kernel, bias = strategies.head_inits.create("zeros")(self.features, self.labels, 3, 0)
         assert not kernel.any() and not bias.any()
-        kernel, _ = strategies.head_inits.create("normal(scale=2.0)")(np.zeros((0, 400)), np.zeros(0), 50, 0)
+        kernel, _ = strategies.head_inits.create("normal(scale=2.0)")(np.zeros((0, 400)), np.zeros((0, 50)), 50, 0)
         assert abs(kernel.std() - 2) < 0.05
 
-    @pytest.mark.parametrize("name", ["imprint", "ridge"])
-    def test_a_class_without_examples_is_named(self, name):
+    def test_a_class_without_examples_is_named(self):
         with pytest.raises(ValueError, match=r"none of class \[3\]"):
-            strategies.head_inits.create(name)(self.features, self.labels, 4, 0)
+            strategies.head_inits.create("imprint")(self.features, np.eye(4)[self.classes], 4, 0)

@@ -1,6 +1,7 @@
-"""What a strategy is: phases of path rules that say which parameters move, and how fast."""
+"""The strategy: phases of path rules that say which parameters move, and how fast."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -22,6 +23,9 @@ TRAINED = Group()
 FROZEN = Group(lr_scale=0.0, frozen=True)
 
 
+BN_MODES = ("stored", "batch", "recalibrate")
+
+
 @dataclasses.dataclass(frozen=True)
 class Phase:
     """A stretch of training.
@@ -29,10 +33,21 @@ class Phase:
     Attributes:
       rules: ordered ``(regex, Group)`` over parameter paths (`trees.label`).
       until: where it ends: an int is a step, a float a fraction of all steps, None the end of training.
+      bn: ordered ``(regex, mode)`` over the parts (stages, ``"head"``), first match wins: BatchNorm normalizes with ``"stored"`` statistics
+        and leaves them alone; with those of the ``"batch"`` and updates the stored ones; or ``"recalibrate"``: stored, after one pass over
+        the training data on entering the phase (Li et al. 2016, AdaBN). A part that no rule matches takes `Strategy.trained_bn` where it
+        trains, else ``"stored"``.
+      train: the parts with dropout on; None: those that train.
     """
 
     rules: tuple[tuple[str, Group], ...]
     until: int | float | None = None
+    bn: tuple[tuple[str, str], ...] = ()
+    train: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if wrong := [mode for _, mode in self.bn if mode not in BN_MODES]:
+            raise ValueError(f"bn={wrong[0]!r}: one of {', '.join(BN_MODES)}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,23 +57,31 @@ class Strategy:
     Attributes:
       phases: in order; the last one runs to the end.
       init: ``"pretrained"``, or ``"scratch"`` to ignore the pretrained values.
-      decay: ordered ``(regex, factor)``: the factor on the weight decay; by default biases and normalisation scales have none.
-      bn: BatchNorm of frozen stages: ``"frozen"`` (stored statistics, never updated), ``"update"`` (batch statistics, updated), or
-        ``"recalibrate"`` (statistics of one pass over the target data before training, then frozen; Li et al. 2016, AdaBN).
+      decay: ordered ``(regex, factor)``: the factor on the weight decay; by default biases and normalization scales have none.
+      trained_bn: the BatchNorm mode of parts that train and that no rule of a phase names, ``"stored"`` or ``"batch"``; empty: ``"batch"``
+        from scratch, else ``"stored"``, which was no worse in any setting measured (docs/batchnorm.md).
+      call: the expression that makes it, set by the registry.
     """
 
     phases: tuple[Phase, ...]
     init: Literal["pretrained", "scratch"] = "pretrained"
     decay: tuple[tuple[str, float], ...] = ((r".*/(bias|scale)", 0.0), (".*", 1.0))
-    bn: Literal["frozen", "update", "recalibrate"] = "frozen"
+    trained_bn: Literal["", "stored", "batch"] = ""
+    call: str = ""
 
     def __post_init__(self) -> None:
-        if self.bn not in ("frozen", "update", "recalibrate"):
-            raise ValueError(f"bn={self.bn!r}: frozen, update or recalibrate")
+        if self.trained_bn not in ("", "stored", "batch"):
+            raise ValueError(f"trained_bn={self.trained_bn!r}: stored or batch")
         if self.init not in ("pretrained", "scratch"):
             raise ValueError(f"init={self.init!r}: pretrained or scratch")
         if not self.phases:
             raise ValueError("a strategy needs at least one phase")
+
+    def with_bn(self, rules: Sequence[tuple[str, str]]) -> "Strategy":
+        """The strategy with BatchNorm rules before its own in every phase; ``recalibrate`` in the first phase alone, stored afterwards."""
+        later = tuple((regex, "stored" if mode == "recalibrate" else mode) for regex, mode in rules)
+        phases = [dataclasses.replace(p, bn=(*(later if i else tuple(rules)), *p.bn)) for i, p in enumerate(self.phases)]
+        return dataclasses.replace(self, phases=tuple(phases))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +123,7 @@ def groups(phase: Phase, params: Mapping[str, Any]) -> trees.Tree:
     return trees.label(params, phase.rules)
 
 
-def births(phases: Sequence[Span], params: Mapping[str, Any]) -> tuple[trees.Tree, ...]:
+def unfrozen_at(phases: Sequence[Span], params: Mapping[str, Any]) -> tuple[trees.Tree, ...]:
     """For each phase, the step at which each of its trained leaves was last unfrozen (frozen leaves: -1).
 
     Leaves that start together share an optimizer count; a leaf that joins later starts a count of its own.
@@ -111,6 +134,29 @@ def births(phases: Sequence[Span], params: Mapping[str, Any]) -> tuple[trees.Tre
         before = born[-1] if born else dict.fromkeys(flat, -1)
         born.append({path: -1 if group.frozen else (before[path] if before[path] >= 0 else span.start) for path, group in flat.items()})
     return tuple(trees.unflatten(b) for b in born)
+
+
+def bn_modes(strategy: Strategy, phase: Phase, group_tree: Mapping[str, Any], stages: Sequence[str]) -> dict[str, str]:
+    """The BatchNorm mode of each part (stages and ``"head"``) in a phase.
+
+    A part of which scales and biases alone train keeps its stored statistics unless a rule says otherwise: what trains there is the norm
+    layers themselves.
+
+    Raises:
+      ValueError: a rule that matches no part.
+    """
+    parts = (*stages, "head")
+    if wrong := [regex for regex, _ in phase.bn if not any(re.fullmatch(regex, part) for part in parts)]:
+        raise ValueError(f"bn: the rule {wrong[0]!r} matches no part; the parts are {', '.join(parts)}")
+    flat = {path: group for path, group in trees.flatten(group_tree).items() if not group.frozen}
+    modes = {}
+    for part in parts:
+        prefix = "head/" if part == "head" else f"backbone/{part}/"
+        trains = any(path.startswith(prefix) and not path.endswith(("/scale", "/bias")) for path in flat)
+        own = strategy.trained_bn or ("batch" if strategy.init == "scratch" else "stored")
+        default = own if trains else "stored"
+        modes[part] = next((mode for regex, mode in phase.bn if re.fullmatch(regex, part)), default)
+    return modes
 
 
 def trained_parts(group_tree: Mapping[str, Any], stages: Sequence[str]) -> tuple[str, ...]:
