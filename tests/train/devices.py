@@ -1,5 +1,6 @@
 """Run by `test_sharding.py` in a process of its own: 8 simulated devices against 1. Prints JSON."""
 
+import dataclasses
 import json
 import sys
 
@@ -12,13 +13,18 @@ jax.config.update("jax_enable_x64", x64)
 import numpy as np  # noqa: E402
 
 from tljax import models, objectives, strategies, trees  # noqa: E402
-from tljax.train import initialise, optimizer, plan, sharding, step  # noqa: E402
+from tljax.train import initialization, optimizer, plan, sharding, step, training  # noqa: E402
 
 STEPS = 20 if x64 else 1
 rng = np.random.default_rng(0)
 kind = np.float64 if x64 else np.float32
 BATCHES = [
-    {"x": rng.normal(size=(16, 8, 8, 3)).astype(kind), "label": rng.integers(0, 4, 16).astype(np.int32), "valid": np.ones(16, kind)}
+    {
+        "x": rng.normal(size=(16, 8, 8, 3)).astype(kind),
+        "label": np.eye(4, dtype=kind)[rng.integers(0, 4, 16)],
+        "index": np.arange(16),
+        "valid": np.ones(16, kind),
+    }
     for _ in range(STEPS)
 ]
 
@@ -26,18 +32,21 @@ BATCHES = [
 def run(mesh):
     model = models.create("cnn(widths=(16, 32), dropout=0.1)", 4, input_size=(8, 8), dtype=np.dtype(kind).name)
     variables = jax.tree.map(lambda v: np.asarray(v, kind), models.init(model, jax.random.key(0)))
-    strategy = strategies.create("freeze_first(1)", model.stages)
+    objective = objectives.create("cross_entropy + 0.1 * l2_sp")
+    strategy = plan.with_rules(strategies.create("freeze_first(1)", model.stages).with_bn((("stage1", "batch"),)), objective.rules)
     optim = optimizer.Optim(lr=1e-2, clip=1.0, weight_decay=0.1)
-    plans = plan.make(strategy, variables["params"], model.stages, optim, 20)
-    objective = objectives.create("cross_entropy")
-    start = initialise.Start(model, objective, strategy, plans, mesh, 0, 1e-2, lambda: iter(BATCHES[:1]), pretrained=variables)
-    state = initialise.initialise(start, None)
+    setup = training.Training(
+        model, objective, strategy, plans=(), mesh=mesh, seed=0, optim=optim, hyper=training.hyper(optim, objective),
+        multiplier=optimizer.multiplier(optim, 20), one_pass=lambda: iter(BATCHES[:1]), accumulate=2, pretrained=variables,
+    )  # fmt: skip
+    params, _, _ = initialization.initial_shapes(setup)
+    setup = dataclasses.replace(setup, plans=plan.make(strategy, params, model.stages, optim, 20))
+    state = initialization.initialize(setup, None)
     where = jax.tree.map(lambda a: a.sharding, state)
-    made = step.make_step(model, objective, plans[0], optimizer.multiplier(optim, 20), accumulate=2)
-    compiled = jax.jit(made, out_shardings=(where, None))
+    compiled = jax.jit(step.make_step(setup, setup.plans[0]), out_shardings=(where, None))
     losses, norms = [], []
     for batch in BATCHES:
-        state, metrics = compiled(state, sharding.put_batch(batch, mesh))
+        state, metrics = compiled(state, sharding.shard_batch(batch, mesh))
         losses.append(float(metrics["loss"]))
         norms.append(float(metrics["grad_norm"]))
     moments = {

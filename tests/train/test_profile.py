@@ -28,19 +28,18 @@ def test_a_range_that_makes_no_sense_is_refused(text, said):
 def test_the_trace_holds_the_steps_asked_for_across_phases_and_of_a_resumed_run_what_is_left(tmp_path):
     assert profile.steps("", 12) == range(0) and profile.steps("11:12", 12) == range(11, 12)
     run = tiny("gradual_unfreezing", ema=0.9)  # phases of 4 steps
-    with pytest.raises(Killed), profile.trace(profile.steps("2:6", 12), tmp_path / "profile") as traced:
-        run.run(tmp_path, batches=dying(7), save_every=3, traced=traced)
+    with pytest.raises(Killed):
+        run.run(tmp_path, batches=dying(7), save_every=3, profiled=profile.steps("2:6", 12))
     assert traced_steps(tmp_path / "profile") == [2, 3, 4, 5]
-    with profile.trace(range(3, 8), tmp_path / "resumed") as traced:
-        run.run(tmp_path, traced=traced)
-    assert traced_steps(tmp_path / "resumed") == [6, 7]
+    (tmp_path / "profile").rename(tmp_path / "before")
+    run.run(tmp_path, profiled=range(3, 8))
+    assert traced_steps(tmp_path / "profile") == [6, 7]
 
 
 def test_a_run_that_ends_early_closes_its_trace_and_no_steps_leave_no_folder(tmp_path):
     run = tiny("probe")
-    with pytest.raises(Killed), profile.trace(range(1, 9), tmp_path / "cut") as traced:
-        run.run(tmp_path / "run", batches=dying(3), traced=traced)
-    assert traced_steps(tmp_path / "cut") == [1, 2]
-    with profile.trace(range(0), tmp_path / "none") as traced:
-        run.run(tmp_path / "run", traced=traced)
-    assert not (tmp_path / "none").exists()
+    with pytest.raises(Killed):
+        run.run(tmp_path / "cut", batches=dying(3), profiled=range(1, 9))
+    assert traced_steps(tmp_path / "cut" / "profile") == [1, 2]
+    run.run(tmp_path / "run")
+    assert not (tmp_path / "run" / "profile").exists()

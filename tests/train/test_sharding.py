@@ -56,4 +56,4 @@ def test_a_batch_that_does_not_divide_is_refused():
         size = 4
 
     with pytest.raises(ValueError, match="6 examples per process do not divide among its 4 devices"):
-        sharding.put_batch({"x": np.zeros((6, 2))}, Many())
+        sharding.shard_batch({"x": np.zeros((6, 2))}, Many())

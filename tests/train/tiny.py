@@ -3,12 +3,13 @@
 import dataclasses
 import functools
 from typing import Any
+from unittest import mock
 
 import jax
 import numpy as np
 
-from tljax import models, objectives, strategies, trees
-from tljax.train import certificate, checkpoint, initialise, logger, loop, optimizer, plan, program, sharding, step
+from tljax import models, objectives, strategies, tasks, trees
+from tljax.train import certificate, checkpoint, initialization, logger, loop, optimizer, plan, program, sharding, step, training
 
 STEPS = 12
 RNG = np.random.default_rng(0)
@@ -18,53 +19,69 @@ DATA = {
     "valid": np.ones(24, np.float32),
     "index": np.arange(24, dtype=np.int32),
 }
+PLAIN = "mlp(widths=(8,))"  # without BatchNorm and dropout: micro-batches are one batch
+_built: dict[Any, program.Program] = {}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Tiny:
-    model: Any
-    objective: objectives.Objective
-    plans: tuple[plan.Plan, ...]
-    start: initialise.Start
-    accumulate: int
-    ema: float
-    multiplier: Any
+    training: training.Training
 
-    def step(self, phase, **changes):
-        given = {"accumulate": self.accumulate, "ema_decay": self.ema} | changes
-        return step.make_step(self.model, self.objective, phase, self.multiplier, **given)
+    @property
+    def model(self):
+        return self.training.model
+
+    @property
+    def plans(self):
+        return self.training.plans
+
+    def step(self, phase=None, **changes):
+        return step.make_step(dataclasses.replace(self.training, **changes), phase or self.plans[0])
 
     @functools.cache  # noqa: B019 - lives as long as the process
-    def program(self, index):
+    def program(self, index=0):
         phase = self.plans[index]
-        shapes = initialise.shapes_at(self.start, phase.span.start + 1)
-        return program.build(self.step(phase), shapes, batch(0), jax.tree.map(lambda s: s.sharding, shapes))
+        shapes = initialization.shapes_at(self.training, phase.span.start + 1)
+        where = jax.tree.map(lambda s: s.sharding, shapes)
+        return program.build(self.step(phase), shapes, self.example(), where, step.copies(self.training.accumulate))
+
+    def example(self):
+        """A batch of training."""
+        return next(iter(self.training.one_pass()))
 
     def certify(self, step_, phase, state):
-        return certificate.certify(program.build(step_, state, batch(0)), phase, state)
+        return certificate.certify(program.build(step_, state, self.example()), phase, state)
 
     def begin(self, checkpoints=None):
-        return initialise.initialise(self.start, checkpoints)
+        return initialization.initialize(self.training, checkpoints)
 
-    def run(self, workdir, batches=None, evaluate=None, save_every=3, eval_every=0, enough=lambda step: False, traced=lambda p, _: p):
-        with checkpoint.Checkpoints(workdir, plan.ever_trained(self.plans), keep=20) as checkpoints:
+    def advance(self, steps, state=None, batches=None, index=0):
+        """``(state, metrics)`` after some steps of one phase."""
+        state, metrics = self.begin() if state is None else state, {}
+        taken = (batches or stream)(int(state.step))
+        for _ in range(steps):
+            state, metrics = self.program(index).run(state, sharding.shard_batch(next(taken), self.training.mesh))
+        return state, metrics
+
+    def run(self, workdir, batches=None, evaluate=lambda step, state: False, save_every=3, eval_every=0, profiled=range(0), **options):
+        trained = plan.ever_trained(self.plans)
+        with checkpoint.Checkpoints(workdir, trained, keep=20) as checkpoints, mock.patch.object(loop, "build", build_once):
             state = self.begin(checkpoints)
-            now = int(state.step)
-            with logger.Logger(workdir, now, STEPS, every=1, quiet=True) as log:
+            with logger.Logger(workdir, int(state.step), STEPS, every=1, quiet=True) as log:
                 return loop.fit(
-                    state,
-                    self.plans,
-                    lambda phase, state: traced(self.program(phase.span.index), int(state.step)),
-                    functools.partial(initialise.enter_phase, self.start),
-                    (batches or stream)(now),
-                    functools.partial(sharding.put_batch, mesh=self.start.mesh),
-                    evaluate or (lambda step, state: None),
-                    checkpoints,
-                    log,
-                    eval_every,
-                    save_every,
-                    enough,
-                )
+                    self.training, state, batches=lambda phase, step: (batches or stream)(step), evaluate=evaluate,
+                    checkpoints=checkpoints, log=log, eval_every=eval_every, save_every=save_every, profiled=profiled, **options,
+                )  # fmt: skip
+
+
+real_build = loop.build
+
+
+def build_once(setup, phase, state, batch, **options):
+    """`loop.build`, once per process for each phase of a run."""
+    if (setup, phase) not in _built:
+        _built[setup, phase] = real_build(setup, phase, state, batch, **options)
+    return _built[setup, phase]
 
 
 def batch(k, size=8):
@@ -73,11 +90,28 @@ def batch(k, size=8):
     return {name: value[rows] for name, value in DATA.items()}
 
 
-def stream(start):
+def two_streams(k):
+    """The same of a labeled source and an unlabeled target of half the size."""
+    target = {name: value for name, value in batch(k + 1, size=4).items() if name != "label"}
+    return {"source": batch(k), "target": target | {"x": target["x"] * 2 + 1}}
+
+
+def stream(start, make=batch):
     k = start
     while True:
-        yield batch(k)
+        yield make(k)
         k += 1
+
+
+def stream_of_two(start):
+    return stream(start, two_streams)
+
+
+def labeled(batch):
+    """One-hot labels, as the task gives them, in every stream that has labels."""
+    if "x" not in batch:
+        return {name: labeled(inner) for name, inner in batch.items()}
+    return tasks.create("classification").labeled(batch, 3)
 
 
 @functools.cache
@@ -86,21 +120,26 @@ def tiny(
     model="cnn(widths=(4, 4), dropout=0.2)",
     accumulate=1,
     ema=0.0,
-    bn="frozen",
+    bn=(),
     head="linear",
     objective="cross_entropy",
+    outputs=3,
+    make=batch,
     **optim,
 ) -> Tiny:
-    net = models.create(model, 3, head, in_channels=1, input_size=(8, 8))
-    plain = dataclasses.replace(strategies.create(strategy, net.stages), bn=bn)
+    """A run, once per process; `objective` is an expression or a function that makes one."""
+    net = models.create(model, outputs, head, in_channels=1, input_size=(8, 8))
+    goal = objective() if callable(objective) else objectives.create(objective)
+    chosen = plan.with_rules(strategies.create(strategy, net.stages).with_bn(bn), goal.rules)
     config = optimizer.Optim(**({"lr": 1e-2, "weight_decay": 0.1, "clip": 0.5} | optim))
-    goal = objectives.create(objective)
-    plans = plan.make(plan.with_rules(plain, goal.rules), models.shapes(net)["params"], net.stages, config, STEPS)
-    start = initialise.Start(
-        net, goal, plain, plans, sharding.make_mesh(), seed=0, lr=config.lr, ema=ema > 0,
-        one_pass=lambda: iter([batch(0), batch(1), batch(2)]), pretrained=models.init(net, jax.random.key(1)),
+    mesh, hyper = sharding.make_mesh(), training.hyper(config, goal)
+    setup = training.Training(
+        net, goal, chosen, plans=(), mesh=mesh, seed=0, optim=config, hyper=hyper, multiplier=optimizer.multiplier(config, STEPS),
+        one_pass=lambda: iter([make(0), make(1), make(2)]), labeled=labeled, accumulate=accumulate, ema_decay=ema,
+        pretrained=models.init(net, jax.random.key(1)),
     )  # fmt: skip
-    return Tiny(net, goal, plans, start, accumulate, ema, optimizer.multiplier(config, STEPS))
+    params = initialization.initial_shapes(setup)[0]
+    return Tiny(dataclasses.replace(setup, plans=plan.make(chosen, params, net.stages, config, STEPS)))
 
 
 def same(a, b, where=lambda path: True):
@@ -115,3 +154,8 @@ def leaves(tree):
 
 def equal(a, b):
     return all(x.dtype == y.dtype and np.array_equal(x, y) for x, y in zip(leaves(a), leaves(b), strict=True))
+
+
+def close(a, b, atol=1e-6):
+    """Whether two pytrees agree to `atol`, elementwise."""
+    return all(x.shape == y.shape and np.allclose(x, y, rtol=0, atol=atol) for x, y in zip(leaves(a), leaves(b), strict=True))

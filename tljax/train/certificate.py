@@ -6,15 +6,19 @@ from typing import Any
 
 import jax
 
-from tljax import trees
-from tljax.objectives import Objective
+from tljax import strategies, trees
+from tljax.objectives import Context
+from tljax.train import forward as forwards
 from tljax.train import program
 from tljax.train.plan import Plan
 from tljax.train.state import State
+from tljax.train.training import Training
 
 TOLERANCE = 1.01
 # Averaging micro-batches, the gradient's norm, the moving average: elementwise work on trained parameters beside the optimizer's own.
 ELEMENTWISE = 16
+# Two programs of the same work differ by some thousand operations in how XLA counts what it fuses: beyond 1 % in tiny ones alone.
+SMALL = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Certificate:
       frozen: frozen parameters.
       trainable_bytes: see `trainable`.
       moment_bytes: bytes of the optimizer's arrays, counters apart.
-      still_statistics: batch-statistics arrays that the program passes through untouched.
+      fixed_statistics: batch-statistics arrays that the program passes through untouched.
       step_flops: of the compiled step, per micro-batch (XLA's cost analysis).
       suffix_flops: preprocessing and forward of everything + backward of the trained suffix, compiled apart; None unless the comparison was
         asked for.
@@ -45,7 +49,7 @@ class Certificate:
     frozen: int
     trainable_bytes: int
     moment_bytes: int
-    still_statistics: int
+    fixed_statistics: int
     step_flops: float
     suffix_flops: float | None = None
     update_flops: float | None = None
@@ -62,7 +66,7 @@ class Certificate:
         parts = [
             f"phase {self.phase}, steps {self.start}..{self.stop}: {self.trainable:,} parameters train, {self.frozen:,} are frozen",
             f"optimizer moments {self.moment_bytes:,} B = {self.moment_bytes / max(self.trainable_bytes, 1):.2f} x trained bytes",
-            f"{self.still_statistics} statistics arrays fixed",
+            f"{self.fixed_statistics} statistics arrays fixed",
             f"{self.step_flops / 1e6:,.1f} MFLOP per micro-batch",
         ]
         if self.ratio is not None:
@@ -73,7 +77,7 @@ class Certificate:
 
 
 def certify(prog: program.Program, plan: Plan, state: State) -> Certificate:
-    """Read the proof off the traced step.
+    """Reads the proof off the traced step.
 
     A frozen leaf, or a statistic of a part that is not in training mode, must leave the program as the very variable that entered it: then
     it is bit-equal after any number of steps, whatever the data. The optimizer's arrays must belong to trained leaves only.
@@ -85,10 +89,9 @@ def certify(prog: program.Program, plan: Plan, state: State) -> Certificate:
     """
     untouched = _passed_through(prog)
     frozen = [path for path in trees.flatten(state.params) if path not in plan.trainable]
-    live = tuple("head/" if part == "head" else f"backbone/{part}/" for part in plan.batch_stats_in)
-    still = [path for path in trees.flatten(state.stats) if not path.startswith(live)]
+    fixed = trees.flatten(forwards.split_stats(state.stats, plan.batch_stats_in)[0])
     problems = [f"frozen parameter {p} is changed by the step" for p in frozen if f"params/{p}" not in untouched]
-    problems += [f"statistic {p} of a frozen part is changed by the step" for p in still if f"stats/{p}" not in untouched]
+    problems += [f"statistic {p} of a frozen part is changed by the step" for p in fixed if f"stats/{p}" not in untouched]
     strangers, moments = _moments(state, plan)
     problems += [f"optimizer state for the frozen parameter {p}" for p in strangers]
     trained = trees.pick(state.params, plan.trainable)
@@ -100,77 +103,104 @@ def certify(prog: program.Program, plan: Plan, state: State) -> Certificate:
         frozen=trees.size(state.params) - trees.size(trained),
         trainable_bytes=trees.nbytes(trained),
         moment_bytes=moments,
-        still_statistics=len(still),
+        fixed_statistics=len(fixed),
         step_flops=prog.flops(),
         problems=tuple(problems),
     )
 
 
-def compare(
-    certificate: Certificate,
-    model: Any,
-    objective: Objective,
-    plan: Plan,
-    state: State,
-    micro: Mapping[str, Any],
-    full: program.Program | None = None,
-    transform: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
-) -> Certificate:
+def compare(certificate: Certificate, training: Training, plan: Plan, state: State, batch: Mapping[str, Any]) -> Certificate:
     """Add the FLOPs of the trained suffix, computed through model slices and not through the step, and of the full step.
 
     Args:
       certificate: of `certify`.
-      model: a `TransferModel`.
-      objective: of the run.
+      training: of the run.
       plan: of the phase.
       state: arrays or shapes.
-      micro: one micro-batch (arrays or shapes), on one device.
-      full: the `program.Program` that trains everything, or None.
-      transform: the device half of preprocessing, which the step includes.
+      batch: of training (arrays or shapes).
     """
-    prepared = jax.eval_shape(transform, _bare(dict(micro)))
-    suffix, update = _suffix_flops(model, objective, plan, _bare(state), prepared)
-    suffix += _cost(transform, _bare(dict(micro)))
+    k = training.accumulate
+    micro = jax.tree.map(lambda x: jax.ShapeDtypeStruct((x.shape[0] // k, *x.shape[1:]), x.dtype), dict(batch))
+    suffix, update = _suffix_flops(training, plan, _bare(state), micro)
     problems = list(certificate.problems)
-    if certificate.step_flops > TOLERANCE * suffix + update + ELEMENTWISE * certificate.trainable:
+    if certificate.step_flops > TOLERANCE * suffix + update + ELEMENTWISE * certificate.trainable + SMALL:
         problems.append(f"the step costs {certificate.step_flops:.4g} FLOP, forward + backward of the trained suffix {suffix:.4g}")
-    return dataclasses.replace(
-        certificate,
-        suffix_flops=suffix,
-        update_flops=update,
-        full_flops=None if full is None else full.flops(),
-        problems=tuple(problems),
-    )
+    return dataclasses.replace(certificate, suffix_flops=suffix, update_flops=update, problems=tuple(problems))
 
 
-def _suffix_flops(model: Any, objective: Objective, plan: Plan, state: State, micro: Mapping[str, Any]) -> tuple[float, float]:
-    """FLOPs of (the forward of the stages before the first trained one + loss and gradient of the rest, the optimizer's update)."""
-    boundary = next((stage for stage in model.stages if stage in plan.train or stage in plan.batch_stats_in), "head")
-    trained, frozen = trees.pick(state.params, plan.trainable), trees.drop(state.params, plan.trainable)
+def _suffix_flops(training: Training, plan: Plan, state: State, micro: Mapping[str, Any]) -> tuple[float, float]:
+    """FLOPs of (the forward of the stages before the first trained one + loss and gradient of the rest, the optimizer's update).
 
-    def apply(params: trees.Tree, stats: trees.Tree, batch: Mapping[str, Any], train: tuple[str, ...], **bounds: Any) -> Any:
-        variables = {"params": {part: params[part] for part in ("backbone", "head")}, "batch_stats": stats}
-        rngs = {"dropout": jax.random.key(0)}
-        return model.apply(variables, batch, train=train, batch_stats_in=plan.batch_stats_in, mutable=["batch_stats"], rngs=rngs, **bounds)[
-            0
-        ]
+    The objective's own loss runs on a `forward` that is cut at the boundary: what lies before it is computed once, without gradients, for
+    every pass that the objective makes, and handed to the rest as data. So it holds for streams, views, slices and teachers.
+    """
+    model, trainable = training.model, plan.trainable
+    parts = {*strategies.trained_parts(plan.groups, model.stages), *plan.batch_stats_in}
+    boundary = next((stage for stage in model.stages if stage in parts), "head")
+    trained, frozen = trees.pick(state.params, trainable), trees.drop(state.params, trainable)
 
-    def prefix(params: trees.Tree, stats: trees.Tree, batch: Mapping[str, Any]) -> Any:
-        return apply(params, stats, batch, (), stop=boundary).batch
+    def prepared(batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
+        return training.prepared(batch, seed, jax.random.key(0))
 
-    def suffix(trained: trees.Tree, frozen: trees.Tree, stats: trees.Tree, batch: Mapping[str, Any], memory: Any) -> jax.Array:
+    def run(trained: Any, frozen: Any, state: State, batch: Mapping[str, Any], cut: Callable[..., Any]) -> Any:
         params = trees.merge(trained, frozen)
+        stats = forwards.split_stats(state.stats, plan.batch_stats_in)
+        whole, _ = forwards.training(model, training.transform, params, stats=stats, plan=plan, key=jax.random.key(0))
+        context = Context(params, state.objective, jax.random.key(0), state.step, state.hyper["objective"])
+        return training.objective.loss(cut(whole), batch, context)[0]
 
-        def forward(batch: Mapping[str, Any], **bounds: Any) -> Any:
-            return apply(params, stats, batch, plan.train, **({"start": boundary} | bounds))
+    def prefixes(trained: Any, frozen: Any, state: State, batch: Mapping[str, Any]) -> list[Any]:
+        outputs: list[Any] = []
+        run(trained, frozen, state, prepared(batch, state.seed), lambda whole: _recording(model, whole, plan, boundary, outputs))
+        return outputs
 
-        return objective.loss(forward, params, memory, batch, jax.random.key(0), 0)[0]
+    def suffix(trained: Any, frozen: Any, state: State, batch: Mapping[str, Any], outputs: list[Any]) -> Any:
+        return run(trained, frozen, state, batch, lambda whole: _replaying(model, whole, plan, boundary, list(outputs)))
 
-    carry = jax.eval_shape(prefix, state.params, state.stats, micro)
-    cost = _cost(jax.value_and_grad(suffix), trained, frozen, state.stats, carry, state.objective)
-    if boundary != model.stages[0]:
-        cost += _cost(prefix, state.params, state.stats, micro)
-    return cost, _cost(plan.optimizer.update, trained, state.opt_state, trained)
+    rest = state.replace(params={}, opt_state={}, ema={})
+    batch = jax.eval_shape(prepared, micro, state.seed)
+    outputs = jax.eval_shape(prefixes, trained, frozen, rest, micro)
+    cost = _cost(prefixes, trained, frozen, rest, micro) + _cost(jax.value_and_grad(suffix), trained, frozen, rest, batch, outputs)
+    opt = plan.optimizer(0.0)
+    return cost, _cost(opt.update, trained, state.opt_state, trained)
+
+
+def _recording(model: Any, whole: Callable[..., Any], plan: Plan, boundary: str, outputs: list[Any]) -> Callable[..., Any]:
+    """`whole`, which notes the outputs at the boundary of each pass that goes through it at the current parameters."""
+
+    def forward(batch: Any, variables: Any = None, train: Any = None, start: Any = None, stop: Any = None, taps: Any = ()) -> Any:
+        begin, end = _bounds(model, plan, start, stop)
+        cut = model.stages.index(boundary) if boundary in model.stages else len(model.stages)
+        if variables is not None or begin >= cut:
+            return whole(batch, variables=variables, train=train, start=start, stop=stop, taps=taps)
+        early = tuple(tap for tap in taps if tap in model.stages[:cut])
+        outputs.append(whole(batch, train=train, start=start, stop=stop if end <= cut else boundary, taps=early))
+        return _rest(whole, outputs[-1], boundary, end <= cut, train=train, stop=stop, taps=taps)
+
+    return forward
+
+
+def _replaying(model: Any, whole: Callable[..., Any], plan: Plan, boundary: str, outputs: list[Any]) -> Callable[..., Any]:
+    """`whole`, to which the outputs at the boundary are given."""
+
+    def forward(batch: Any, variables: Any = None, train: Any = None, start: Any = None, stop: Any = None, taps: Any = ()) -> Any:
+        begin, end = _bounds(model, plan, start, stop)
+        cut = model.stages.index(boundary) if boundary in model.stages else len(model.stages)
+        if variables is not None or begin >= cut:
+            return whole(batch, variables=variables, train=train, start=start, stop=stop, taps=taps)
+        return _rest(whole, outputs.pop(0), boundary, end <= cut, train=train, stop=stop, taps=taps)
+
+    return forward
+
+
+def _bounds(model: Any, plan: Plan, start: str | None, stop: str | None) -> tuple[int, int]:
+    names = (*model.stages, "head")
+    first = start if start is not None else plan.start
+    return 0 if first is None else names.index(first), len(names) if stop is None else names.index(stop)
+
+
+def _rest(whole: Any, early: Any, boundary: str, ends: bool, *, train: Any, stop: Any, taps: Any) -> Any:
+    return early if ends else whole(early.batch, train=train, start=boundary, stop=stop, taps=taps)
 
 
 def _cost(function: Any, *args: Any) -> float:

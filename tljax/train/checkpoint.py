@@ -209,3 +209,27 @@ def _unflat(flat: Mapping[str, Any], template: Any) -> Any:
             raise Damaged(f"{_name(path)} is {getattr(got, 'shape', type(got).__name__)}, wanted {want.shape} {want.dtype}")
         leaves.append(got)
     return jax.tree_util.tree_unflatten(structure, leaves)
+
+
+def read_best(workdir: str | os.PathLike[str]) -> tuple[int, dict[str, Any]]:
+    """``(step, {path: array})`` of the best weights of a workdir, without knowing its run; leaves that never train come from `init/`.
+
+    Paths are ``params/backbone/...`` and ``batch_stats/...``.
+
+    Raises:
+      Damaged: there are none, or they cannot be read.
+    """
+    root = pathlib.Path(workdir).absolute()
+    steps = sorted(int(p.name) for p in (root / "best").glob("[0-9]*") if p.name.isdigit())
+    if not steps:
+        raise Damaged(f"{root / 'best'} holds no checkpoint")
+    leaves: dict[str, Any] = {}
+    for folder in (root / "init", root / "best" / str(steps[-1]) / "state"):
+        with ocp.StandardCheckpointer() as reader, _named(folder):
+            leaves |= reader.restore(folder)
+    return steps[-1], {_path(name): np.asarray(leaf) for name, leaf in leaves.items()}
+
+
+def _path(name: str) -> str:
+    kind, _, rest = name.partition(".")
+    return "/".join([{"params": "params", "stats": "batch_stats"}[kind], *rest.split(".")])

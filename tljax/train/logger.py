@@ -1,6 +1,7 @@
-"""What a run writes while it trains: a progress bar, `metrics.jsonl`, TensorBoard events; on process 0 only."""
+"""The log of a run: a progress bar, `metrics.jsonl`, TensorBoard events, freeze certificates; on process 0 only."""
 
 import contextlib
+import dataclasses
 import json
 import math
 import os
@@ -13,6 +14,8 @@ import jax
 import numpy as np
 import tqdm
 
+from tljax.train.certificate import Certificate
+
 
 class NonFinite(RuntimeError):
     """The loss became NaN or infinite."""
@@ -24,7 +27,8 @@ class Logger:
     def __init__(self, workdir: str | os.PathLike[str], start: int, total: int, every: int, quiet: bool = False):
         self.root = pathlib.Path(workdir)
         self.every = max(every, 1)
-        self._pending: list[tuple[int, Mapping[str, jax.Array], np.ndarray]] = []
+        self._pending: list[tuple[int, Mapping[str, jax.Array], Mapping[str, np.ndarray]]] = []
+        self._last_finite: tuple[int, float] | None = None
         self._since, self._waited = time.perf_counter(), 0.0
         self._writes = jax.process_index() == 0
         if self._writes:
@@ -44,10 +48,21 @@ class Logger:
                 self._lines.close()
                 self._events.close()
 
-    def say(self, text: str) -> None:
-        """One line on the screen that does not break the progress bar."""
-        if self._writes and not self._bar.disable:
-            self._bar.write(text)
+    def say(self, text: str, always: bool = False) -> None:
+        """One line on the screen that does not break the progress bar; where the run is quiet, only if `always`."""
+        if self._writes and (always or not self._bar.disable):
+            tqdm.tqdm.write(text)
+
+    def certificate(self, proof: Certificate) -> None:
+        """Add a phase's freeze certificate to `certificate.json`; a resumed run does not build the phases before."""
+        path = self.root / "certificate.json"
+        if self._writes:
+            before = json.loads(path.read_text()) if path.exists() else {}
+            entry = dataclasses.asdict(proof) | {"problems": list(proof.problems), "ratio": proof.ratio}
+            temporary = path.with_name(path.name + ".tmp")
+            with _naming(self.root):
+                temporary.write_text(json.dumps(before | {str(proof.phase): entry}, indent=2) + "\n", encoding="utf-8")
+                os.replace(temporary, path)
 
     def resume_clock(self) -> None:
         """Begin a stretch of training: what came before (compilation, evaluation) is not step time."""
@@ -60,8 +75,8 @@ class Logger:
         self._waited += time.perf_counter() - asked
         return batch
 
-    def step(self, step: int, metrics: Mapping[str, jax.Array], index: np.ndarray) -> bool:
-        """Take in one step's metrics (still on the device); True when `flush` is due."""
+    def step(self, step: int, metrics: Mapping[str, jax.Array], index: Mapping[str, np.ndarray]) -> bool:
+        """Take in one step's metrics (still on the device) and the indices of its examples by stream; True when `flush` is due."""
         self._pending.append((step, metrics, index))
         self._bar.update()
         return len(self._pending) >= self.every
@@ -84,8 +99,9 @@ class Logger:
         took = time.perf_counter() - self._since
         for (step, _, index), metrics in zip(self._pending, fetched, strict=True):
             if not math.isfinite(metrics["loss"]):
-                raise NonFinite(_nonfinite(step, metrics["loss"], index, last_good))
-        examples = sum(np.size(index) for *_, index in self._pending) * jax.process_count()
+                raise NonFinite(_nonfinite(step, metrics, index, last_good, last_finite=self._last_finite))
+            self._last_finite = (step, metrics["loss"])
+        examples = sum(np.size(part) for *_, index in self._pending for part in index.values()) * jax.process_count()
         means = {k: float(np.mean([m[k] for m in fetched])) for k in fetched[-1]}
         speed = {"examples_per_second": examples / max(took, 1e-9), "step_seconds": took / len(fetched)}
         speed["input_wait"] = min(self._waited / max(took, 1e-9), 1.0)
@@ -137,9 +153,16 @@ def _reopened(path: pathlib.Path, start: int) -> Any:
     return path.open("a")
 
 
-def _nonfinite(step: int, loss: float, index: np.ndarray, last_good: Any) -> str:
-    where = f"the last checkpoint is that of step {last_good}" if last_good is not None else "there is no checkpoint yet"
-    shown = np.asarray(index).tolist()
-    return (
-        f"the loss is {loss} at step {step}; batch indices {shown}; {where}. Lower optim.lr, or set optim.clip, and look at these examples"
+def _nonfinite(
+    step: int, metrics: Mapping[str, float], index: Mapping[str, np.ndarray], last_good: Any, *, last_finite: tuple[int, float] | None
+) -> str:
+    """One line with the step, the examples, the rate, what came before and what to do."""
+    examples = ", ".join(
+        f"{name or 'batch'} {np.asarray(part)[:10].tolist()}{'...' if len(part) > 10 else ''}" for name, part in index.items()
     )
+    before = f"last finite loss {last_finite[1]:.4g} at step {last_finite[0]}" if last_finite else "no finite loss before"
+    norm = metrics.get("grad_norm", math.nan)
+    cause = "look at these examples" if last_finite is None else "lower optim.lr, or set optim.clip, and look at these examples"
+    checkpoint = f"last good checkpoint: {last_good}" if last_good is not None else "there is no checkpoint yet"
+    state = f"rate {metrics.get('lr', math.nan):.3g}, gradient norm {norm:.3g}, {before}"
+    return f"step {step}, examples of {examples}: the loss is {metrics['loss']} ({state}); {cause}; {checkpoint}"

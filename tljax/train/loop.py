@@ -1,116 +1,160 @@
-"""The training loop; it reads top to bottom. To do something new, write an objective or a strategy, or copy this loop."""
+"""The training loop; it reads top to bottom. To do something new, write an objective, a task or a strategy, or copy this loop."""
 
 import contextlib
+import dataclasses
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
 from jax.experimental import multihost_utils
 
+from tljax import strategies, trees
+from tljax.train import certificate, initialization, plan, profile, program, sharding, step
 from tljax.train.checkpoint import Checkpoints
 from tljax.train.logger import Logger
 from tljax.train.plan import Plan
-from tljax.train.program import Program
 from tljax.train.state import State
+from tljax.train.training import Training, index_of
 
 
 class Interrupted(SystemExit):
-    """SIGTERM came; the state is saved. Exit status 143."""
+    """A signal asked the run to stop; the state is saved. The exit status is 128 plus the signal's number."""
 
 
 def fit(
+    training: Training,
     state: State,
-    plans: Sequence[Plan],
-    build: Callable[[Plan, State], Program],
-    enter: Callable[[State, Plan], State],
-    batches: Iterator[Mapping[str, Any]],
-    put: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-    evaluate: Callable[[int, State], None],
+    *,
+    batches: Callable[[Plan, int], Iterator[Mapping[str, Any]]],
+    evaluate: Callable[[int, State], bool],
     checkpoints: Checkpoints,
     log: Logger,
     eval_every: int,
     save_every: int,
-    enough: Callable[[int], bool] = lambda step: False,
+    full_certificate: bool = False,
+    profiled: range = range(0),
 ) -> State:
-    """Train from ``state.step`` to the end of the last phase, or until `enough`.
+    """Train from ``state.step`` to the end of the last phase, or until `evaluate` says that it is enough.
 
     Args:
+      training: the fixed part.
       state: at any step, of any phase.
-      plans: of all phases.
-      build: compiles the step of a phase.
-      enter: fits the state to a later phase at its first step.
-      batches: of host arrays, beginning at ``state.step``.
-      put: places a batch on the devices.
-      evaluate: called before the first step, every `eval_every` steps and at the end.
-      checkpoints: written every `save_every` steps, on SIGTERM and at the end.
-      log: takes the metrics.
+      batches: ``(plan, step) -> host batches`` of a phase, beginning with that of the step.
+      evaluate: ``(step, state) -> should_stop``: called before the first step, every `eval_every` steps and at the end. A resumed run asks
+        it again about the step that it goes on from.
+      checkpoints: written every `save_every` steps, on SIGTERM and SIGINT, and at the end.
+      log: takes the metrics and the freeze certificates.
       eval_every: steps; 0: only before the first step and at the end.
       save_every: steps; 0: only at the end.
-      enough: ``step -> whether the validations up to it end the run``; asked after each, and of a resumed state.
+      full_certificate: also compare the FLOPs with the trained suffix and the full step, which compiles more programs.
+      profiled: steps, counted from 0, whose profiler trace is written.
 
     Raises:
-      NonFinite: the loss became NaN or infinite. Interrupted: SIGTERM.
+      NonFinite: the loss became NaN or infinite. Interrupted: SIGTERM or SIGINT. ValueError: the freeze certificate does not hold.
     """
-    step, last = int(state.step), plans[-1].span.stop
-    if step > 0 and enough(step):
-        last = step
-    with _sigterm() as asked_to_stop:
-        if step == 0:
-            evaluate(step, state)
-        for plan in plans:
-            if step >= min(plan.span.stop, last):
+    now, last = int(state.step), training.plans[-1].span.stop
+    with _signals() as stop_signal, profile.trace(profiled, log.root / "profile") as traced:
+        if (now == 0 or _due(eval_every, now, last)) and evaluate(now, state) and now > 0:
+            last = now
+        for phase in training.plans:
+            if now >= min(phase.span.stop, last):
                 continue
-            if step == plan.span.start > 0:
-                state = enter(state, plan)
-            program = build(plan, state)
+            if now == phase.span.start > 0:
+                state = initialization.enter_phase(training, state, phase)
+            stream = batches(phase, now)
+            batch = next(stream)
+            run = traced(build(training, phase, state, batch, log=log, full=full_certificate), now).run
             log.resume_clock()
-            while step < min(plan.span.stop, last):
-                batch = log.next(batches)
-                state, metrics = program.run(state, put(batch))
-                step += 1
-                stop = asked_to_stop(step)
-                eval_due = step == last or _every(eval_every, step)
-                save_due = step == last or stop or _every(save_every, step)
-                if log.step(step, metrics, batch["index"]) or eval_due or save_due:
+            while now < min(phase.span.stop, last):
+                batch = batch or log.next(stream)
+                state, metrics = run(state, sharding.shard_batch(batch, training.mesh))
+                now += 1
+                signal_name = stop_signal(now)
+                eval_due, save_due = _due(eval_every, now, last), bool(signal_name) or _due(save_every, now, last)
+                if log.step(now, metrics, index_of(batch)) or eval_due or save_due:
                     log.flush(last_good=max(checkpoints.steps(), default=None))
-                if eval_due:
-                    evaluate(step, state)
-                    last = step if enough(step) else last
-                if save_due or step == last:
+                if eval_due and evaluate(now, state):
+                    last = now
+                if save_due or now == last:
                     checkpoints.save(state)
-                if stop:
+                if signal_name:
                     checkpoints.wait()
-                    log.say(f"stopped by SIGTERM at step {step}; the same command goes on from there")
-                    raise Interrupted(143)
+                    log.say(f"stopped by {signal_name} at step {now}; the same command goes on from there", always=True)
+                    raise Interrupted(128 + signal.Signals[signal_name])
                 if eval_due or save_due:
                     log.resume_clock()
+                batch = {}
         checkpoints.wait()
     return state
 
 
-def _every(n: int, step: int) -> bool:
-    return n > 0 and step % n == 0
+def build(training: Training, phase: Plan, state: State, batch: Mapping[str, Any], *, log: Logger, full: bool = False) -> program.Program:
+    """The compiled step of a phase; its parameter groups and freeze certificate are told, and the certificate is kept by `log`.
+
+    Raises:
+      ValueError: the certificate does not hold.
+    """
+    log.say(trees.describe(state.params, phase.groups, leaves=False))
+    log.say(f"phase {phase.span.index}: compiling the step")
+    placed = sharding.shard_batch(batch, training.mesh)
+    copies = step.copies(training.accumulate)
+    built = program.build(step.make_step(training, phase), state, placed, jax.tree.map(lambda x: x.sharding, state), copies)
+    proof = certificate.certify(built, phase, state)
+    if full:
+        everything = _everything(training, phase, state)
+        start = initialization.enter_phase(training, state, everything)
+        cost = program.build(step.make_step(training, everything, in_program=1), start, placed).flops()
+        # Micro-batches one by one share fused work that XLA counts in each: a loop has the FLOPs of one.
+        own = built if copies == 1 else program.build(step.make_step(training, phase, in_program=1), state, placed)
+        proof = dataclasses.replace(proof, step_flops=own.flops(), full_flops=cost)
+        proof = certificate.compare(proof, training, phase, state, batch)
+    if proof.problems:
+        raise ValueError(f"the freeze certificate does not hold: {proof}")
+    log.say(f"freeze certificate, {proof}")
+    log.certificate(proof)
+    return built
+
+
+def _everything(training: Training, phase: Plan, state: State) -> Plan:
+    """The plan that trains everything but what the objective keeps fixed, on the batches and with the batch statistics of the phase."""
+    rules = tuple((regex, group) for regex, group in phase.span.phase.rules if regex.startswith("objective/"))
+    bn = tuple((regex, "stored" if mode == "recalibrate" else mode) for regex, mode in phase.span.phase.bn)  # no pass over the data
+    all_trained = strategies.Phase((*rules, (".*", strategies.TRAINED)), bn=bn)
+    strategy = dataclasses.replace(training.strategy, phases=(all_trained,))
+    everything = plan.make(strategy, state.params, training.model.stages, training.optim, training.plans[-1].span.stop)[0]
+    return dataclasses.replace(everything, start=phase.start)
+
+
+def _due(every: int, step: int, last: int) -> bool:
+    return step == last or (every > 0 and step % every == 0)
 
 
 @contextlib.contextmanager
-def _sigterm() -> Iterator[Callable[[int], bool]]:
-    """A function ``step -> whether SIGTERM came``; with several processes all agree on the step."""
+def _signals() -> Iterator[Callable[[int], str]]:
+    """A function ``step -> the name of the signal that came, or ""``; with several processes all agree on the step.
+
+    The second SIGINT ends the process at once.
+    """
     if jax.process_count() > 1:
-        yield multihost_utils.reached_preemption_sync_point
+        yield lambda step: "SIGTERM" if multihost_utils.reached_preemption_sync_point(step) else ""
         return
-    came = False
+    names: list[str] = []
 
-    def note(*_: object) -> None:
-        nonlocal came
-        came = True
+    def note(number: int, frame: Any) -> None:
+        if names and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        names.append(signal.Signals(number).name)
 
+    previous = {}
     try:
-        before = signal.signal(signal.SIGTERM, note)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            previous[number] = signal.signal(number, note)
     except ValueError:  # not the main thread: whoever runs the loop there stops it otherwise
-        yield lambda step: False
+        yield lambda step: ""
         return
     try:
-        yield lambda step: came
+        yield lambda step: names[0] if names else ""
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

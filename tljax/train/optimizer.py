@@ -8,7 +8,35 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from tljax import trees
+from tljax import registry, trees
+
+optimizers = registry.Registry("optimizer")
+register = optimizers.register
+
+Make = Callable[[Any], optax.GradientTransformation]
+"""``weight decay (a number, or None for none) -> updates`` before they are multiplied by the negative rate."""
+
+
+@register
+def adamw(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Make:
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+    return lambda decay: optax.chain(optax.scale_by_adam(b1, b2, eps), *_decayed(decay))
+
+
+@register
+def lamb(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Make:
+    """LAMB (You et al. 2020): Adam with decoupled decay, scaled by the trust ratio of each array."""
+    return lambda decay: optax.chain(optax.scale_by_adam(b1, b2, eps), *_decayed(decay), optax.scale_by_trust_ratio())
+
+
+@register
+def sgd(momentum: float = 0.9, nesterov: bool = True) -> Make:
+    """Gradient descent with momentum; the weight decay is added to the gradient."""
+    return lambda decay: optax.chain(*_decayed(decay), optax.trace(momentum, nesterov))
+
+
+def _decayed(decay: Any) -> list[optax.GradientTransformation]:
+    return [] if decay is None else [optax.add_decayed_weights(decay)]
 
 
 @dataclasses.dataclass
@@ -16,7 +44,7 @@ class Optim:
     """How parameters are updated.
 
     Attributes:
-      name: ``sgd`` (momentum), ``adamw`` or ``lamb``.
+      name: call expression of a registered optimizer, such as ``adamw(b2=0.98)`` or ``sgd(momentum=0.9, nesterov=False)``.
       lr: peak learning rate.
       schedule: ``cosine``, ``linear``, ``constant`` or ``staircase``.
       warmup: share of all steps during which the rate rises linearly from 0.
@@ -24,11 +52,6 @@ class Optim:
       stair_factor: see `stairs`.
       weight_decay: decoupled for adamw and lamb, added to the gradient for sgd; times the strategy's decay factors.
       clip: largest global gradient norm, over trained parameters only; 0 for none.
-      momentum: of sgd.
-      nesterov: of sgd.
-      b1: of adamw and lamb.
-      b2: of adamw and lamb.
-      eps: of adamw and lamb.
     """
 
     name: str = "adamw"
@@ -39,16 +62,10 @@ class Optim:
     stair_factor: float = 0.1
     weight_decay: float = 1e-4
     clip: float = 1.0
-    momentum: float = 0.9
-    nesterov: bool = True
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
 
     def validate(self) -> None:
-        """Raises ValueError that names the field whose value makes no sense."""
-        if self.name not in ("sgd", "adamw", "lamb"):
-            raise ValueError(f"optim.name={self.name!r}: sgd, adamw or lamb")
+        """Raises KeyError or ValueError that names the field whose value makes no sense."""
+        optimizers.create(self.name)
         if self.schedule not in ("cosine", "linear", "constant", "staircase"):
             raise ValueError(f"optim.schedule={self.schedule!r}: cosine, linear, constant or staircase")
         for field in ("lr", "weight_decay", "clip"):
@@ -80,47 +97,47 @@ def multiplier(config: Optim, total_steps: int) -> Callable[[Any], jax.Array]:
     return lambda step: jnp.asarray(jnp.where(step < warm, rise(step), after(step - warm)), jnp.float32)
 
 
-def make(config: Optim, groups: Mapping[str, Any], decay: Mapping[str, Any], births: Mapping[str, Any]) -> optax.GradientTransformation:
+Optimizer = Callable[[Any], optax.GradientTransformation]
+"""``weight decay -> the transformation of the trained leaves``; the decay may be traced, and no state depends on it."""
+
+
+def make(config: Optim, groups: Mapping[str, Any], decay: Mapping[str, Any], unfrozen_at: Mapping[str, Any]) -> Optimizer:
     """The optimizer of the trained leaves; its updates still have to be multiplied by ``lr * multiplier(step)``.
 
-    Leaves with the same birth, rate and decay form one group of `optax.multi_transform`. The norm that is clipped is that of the
-    trained leaves together.
+    Leaves unfrozen at the same step, with the same rate and decay factor, form one group of `optax.multi_transform`. The norm that is
+    clipped is that of the trained leaves together.
 
     Args:
       config: the optimizer's settings.
       groups: trained leaves' `strategies.Group` (any subset of the parameters, nested).
       decay: factor on the weight decay of each trained leaf.
-      births: step at which each trained leaf was unfrozen.
+      unfrozen_at: step at which each trained leaf was unfrozen.
     """
-    flat = {path: (births_at, group.lr_scale, factor) for path, group, births_at, factor in _aligned(groups, births, decay)}
-    kinds = {_name(*kind): _chain(config, kind[1], kind[2]) for kind in sorted(set(flat.values()))}
-    parts = [optax.clip_by_global_norm(config.clip)] if config.clip else []
-    return optax.chain(*parts, optax.multi_transform(kinds, trees.unflatten({path: _name(*kind) for path, kind in flat.items()})))
+    since, factor = trees.flatten(unfrozen_at), trees.flatten(decay)
+    kinds = {path: (since[path], group.lr_scale, float(factor[path])) for path, group in trees.flatten(groups).items()}
+    names = trees.unflatten({path: _name(*kind) for path, kind in kinds.items()})
+    build = optimizers.create(config.name)
+
+    def optimizer(weight_decay: Any) -> optax.GradientTransformation:
+        parts = [optax.clip_by_global_norm(config.clip)] if config.clip else []
+        chains = {
+            _name(*kind): optax.chain(build(weight_decay * kind[2] if kind[2] else None), optax.scale(-kind[1]))
+            for kind in sorted(set(kinds.values()))
+        }
+        return optax.chain(*parts, optax.multi_transform(chains, names))
+
+    return optimizer
 
 
-def _aligned(groups: Mapping[str, Any], births: Mapping[str, Any], decay: Mapping[str, Any]) -> list[tuple[str, Any, int, float]]:
-    born, factor = trees.flatten(births), trees.flatten(decay)
-    return [(path, group, born[path], float(factor[path])) for path, group in trees.flatten(groups).items()]
-
-
-def _name(birth: int, rate: float, decay: float) -> str:
-    return f"born{birth}-rate{rate!r}-decay{decay!r}"
-
-
-def _chain(config: Optim, rate: float, decay: float) -> optax.GradientTransformation:
-    wd = [optax.add_decayed_weights(config.weight_decay * decay)] if config.weight_decay * decay else []
-    if config.name == "sgd":
-        return optax.chain(*wd, optax.trace(config.momentum, config.nesterov), optax.scale(-rate))
-    adam = optax.scale_by_adam(config.b1, config.b2, config.eps)
-    trust = [optax.scale_by_trust_ratio()] if config.name == "lamb" else []
-    return optax.chain(adam, *wd, *trust, optax.scale(-rate))
+def _name(since: int, rate: float, decay: float) -> str:
+    return f"since{since}-rate{rate!r}-decay{decay!r}"
 
 
 def carry_over(old: Any, new: Any) -> Any:
     """The fresh optimizer state `new` of a phase, with what the phase before it knew about the same leaves.
 
-    A leaf's moments go with its path and its birth; a group's count with its birth. Leaves first unfrozen now keep their fresh zeros and a
-    count of their own.
+    A leaf's moments go with its path and the step that unfroze it; a group's count with that step. Leaves first unfrozen now keep their
+    fresh zeros and a count of their own.
     """
     known = {_place(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(old)}
 
@@ -132,6 +149,6 @@ def carry_over(old: Any, new: Any) -> Any:
 
 
 def _place(path: tuple[Any, ...]) -> tuple[str, ...]:
-    """A key path with the group's name reduced to its birth; the birth, not the rate, says whose moments and count these are."""
+    """A key path with the group's name reduced to the step that unfroze it: this, not the rate, says whose moments and count these are."""
     keys = [str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path]
-    return tuple(k.split("-")[0] if k.startswith("born") else k for k in keys)
+    return tuple(k.split("-")[0] if k.startswith("since") else k for k in keys)

@@ -1,10 +1,8 @@
-"""What a phase comes to for a given model: groups, parts in training mode, optimizer."""
+"""Resolves the phases of a strategy for a model: parameter groups, parts in training mode, optimizer."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import optax
 
 from tljax import strategies, trees
 from tljax.train import optimizer
@@ -18,9 +16,11 @@ class Plan:
       span: the phase with its steps.
       groups: the `strategies.Group` of every parameter, a tree of the parameters' structure.
       trainable: paths of the trained leaves.
-      train: parts (stages, ``"head"``) with dropout on: those that train.
+      train: parts (stages, ``"head"``) with dropout on: those that train, unless the phase says otherwise.
       batch_stats_in: parts whose BatchNorm uses and updates batch statistics.
-      optimizer: over the trained leaves.
+      recalibrated: parts whose statistics are measured anew on entering the phase.
+      optimizer: over the trained leaves, given the weight decay.
+      start: the stage that the phase's batches enter at; None: the input.
     """
 
     span: strategies.Span
@@ -28,7 +28,9 @@ class Plan:
     trainable: frozenset[str]
     train: tuple[str, ...]
     batch_stats_in: tuple[str, ...]
-    optimizer: optax.GradientTransformation
+    recalibrated: tuple[str, ...]
+    optimizer: optimizer.Optimizer
+    start: str | None = None
 
 
 def make(
@@ -49,23 +51,45 @@ def make(
     optim.validate()
     phases = strategies.spans(strategy, total_steps)
     decay = trees.flatten(trees.label(params, strategy.decay))
-    plans = []
-    for span, born in zip(phases, strategies.births(phases, params), strict=True):
-        groups = strategies.groups(span.phase, params)
-        trained = {path: g for path, g in trees.flatten(groups).items() if not g.frozen}
-        if not trained:
-            raise ValueError(f"phase {span.index} (steps {span.start}..{span.stop}) trains no parameter")
-        parts = strategies.trained_parts(groups, stages)
-        flat_born = trees.flatten(born)
-        tx = optimizer.make(
+    return tuple(
+        _plan(strategy, span, trees.flatten(since), decay, params=params, stages=stages, optim=optim)
+        for span, since in zip(phases, strategies.unfrozen_at(phases, params), strict=True)
+    )
+
+
+def _plan(
+    strategy: strategies.Strategy,
+    span: strategies.Span,
+    since: Mapping[str, int],
+    decay: Mapping[str, float],
+    *,
+    params: Mapping[str, Any],
+    stages: Sequence[str],
+    optim: optimizer.Optim,
+) -> Plan:
+    groups = strategies.groups(span.phase, params)
+    trained = {path: g for path, g in trees.flatten(groups).items() if not g.frozen}
+    if not trained:
+        raise ValueError(f"phase {span.index} (steps {span.start}..{span.stop}) trains no parameter")
+    modes = strategies.bn_modes(strategy, span.phase, groups, stages)
+    parts = strategies.trained_parts(groups, stages)
+    chosen = span.phase.train
+    if chosen is not None and (unknown := set(chosen) - {*stages, "head"}):
+        raise ValueError(f"phase {span.index}: train names {sorted(unknown)}; the parts are {(*stages, 'head')}")
+    return Plan(
+        span=span,
+        groups=groups,
+        trainable=frozenset(trained),
+        train=parts if chosen is None else tuple(chosen),
+        batch_stats_in=tuple(part for part, mode in modes.items() if mode == "batch"),
+        recalibrated=tuple(part for part, mode in modes.items() if mode == "recalibrate"),
+        optimizer=optimizer.make(
             optim,
             trees.unflatten(trained),
-            trees.unflatten({p: decay[p] for p in trained}),
-            trees.unflatten({p: flat_born[p] for p in trained}),
-        )
-        batch_stats_in = (*stages, "head") if strategy.bn == "update" else parts
-        plans.append(Plan(span, groups, frozenset(trained), parts, batch_stats_in, tx))
-    return tuple(plans)
+            trees.unflatten({path: decay[path] for path in trained}),
+            trees.unflatten({path: since[path] for path in trained}),
+        ),
+    )
 
 
 def with_rules(strategy: strategies.Strategy, rules: Sequence[tuple[str, strategies.Group]]) -> strategies.Strategy:

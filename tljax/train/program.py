@@ -16,19 +16,21 @@ class Program:
       traced: the same step as `jax.stages.Traced`: its jaxpr is what the freeze certificate reads.
       inputs: number of array leaves of the state, which come first among the program's inputs and outputs.
       names: a readable name of each of those leaves.
+      copies: how many micro-batches the program holds one by one (`step.copies`).
     """
 
     run: Any
     traced: Any
     inputs: int
     names: tuple[str, ...]
+    copies: int = 1
 
     def flops(self) -> float:
-        """Floating-point operations by XLA's analysis; the body of a scan over micro-batches counts once."""
-        return flops(self.run)
+        """Floating-point operations per micro-batch by XLA's analysis, which counts the body of a scan once."""
+        return flops(self.run) / self.copies
 
 
-def build(step: Callable[..., Any], state: Any, batch: Any, shardings: Any = None) -> Program:
+def build(step: Callable[..., Any], state: Any, batch: Any, shardings: Any = None, copies: int = 1) -> Program:
     """Trace and compile `step` for these arguments (arrays, or shapes with shardings).
 
     Args:
@@ -36,11 +38,12 @@ def build(step: Callable[..., Any], state: Any, batch: Any, shardings: Any = Non
       state: arrays or shapes.
       batch: arrays or shapes.
       shardings: of the state, kept on the way out; None leaves it to the compiler.
+      copies: as of `Program`.
     """
     out = None if shardings is None else (shardings, None)
     traced = jax.jit(step, donate_argnums=0, out_shardings=out).trace(state, batch)
     names = tuple(_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(state))
-    return Program(traced.lower().compile(), traced, len(names), names)
+    return Program(traced.lower().compile(), traced, len(names), names, copies)
 
 
 def flops(compiled: Any) -> float:

@@ -75,13 +75,13 @@ def fetch(tree: Any) -> Any:
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
-def put_batch(batch: Mapping[str, Any], mesh: Mesh) -> dict[str, Any]:
+def shard_batch(batch: Mapping[str, Any], mesh: Mesh) -> dict[str, Any]:
     """This process's block of a batch -> the global batch, cut across all devices along its leading axis.
 
     Raises:
       ValueError: a batch that the devices do not divide.
     """
-    local, n = next(iter(jax.tree.leaves(dict(batch)))).shape[0], mesh.size // jax.process_count()
-    if local % n:
-        raise ValueError(f"{local} examples per process do not divide among its {n} devices; choose a batch size that does")
+    n = mesh.size // jax.process_count()
+    if odd := [leaf.shape[0] for leaf in jax.tree.leaves(dict(batch)) if leaf.shape[0] % n]:
+        raise ValueError(f"{odd[0]} examples per process do not divide among its {n} devices; choose a batch size that does")
     return jax.tree.map(lambda x: jax.make_array_from_process_local_data(by_batch(mesh), x), dict(batch))

@@ -14,7 +14,8 @@ class State:
     Attributes:
       step: int32 scalar, steps done; phase, learning rate, batch and random keys follow from it.
       seed: uint32 scalar, root of the random keys.
-      lr: float32 scalar, the peak learning rate.
+      hyper: float32 scalars that a sweep may vary without another program: ``lr`` (the peak learning rate), ``weight_decay``, and under
+        ``objective`` the objective's strengths.
       params: ``{"backbone", "head"[, "objective"]}``, all of them, frozen ones too.
       stats: batch statistics, ``{"backbone": {stage: ...}}``.
       opt_state: of the leaves that the current phase trains.
@@ -24,7 +25,7 @@ class State:
 
     step: jax.Array
     seed: jax.Array
-    lr: jax.Array
+    hyper: dict[str, Any]
     params: dict[str, Any]
     stats: dict[str, Any]
     opt_state: Any
