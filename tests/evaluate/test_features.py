@@ -18,7 +18,7 @@ def opened():
 
 @pytest.mark.parametrize("batch_size", [2, 64])
 def test_features_are_the_pooled_outputs_of_the_slices(opened, batch_size):
-    found = features.pretrained(opened, SOURCE, opened.model.stages, batch_size)
+    found = features.pretrained(opened, SOURCE, opened.model.stages, batch_size=batch_size)
     assert list(found) == ["stem", "stage1", "stage2"]
     batch = data.on_device(opened.config)({"x": SOURCE.x})
     for stage, stop in zip(found, ("stage1", "stage2", "head"), strict=True):
@@ -30,7 +30,7 @@ def test_features_are_the_pooled_outputs_of_the_slices(opened, batch_size):
 def test_nothing_behind_the_last_stage_that_is_asked_for_runs(opened):
     params = {"backbone": {name: opened.variables["params"]["backbone"][name] for name in ("stem", "stage1")}}
     cut = weights.Pretrained(opened.model, opened.variables | {"params": params}, opened.config, None)
-    assert features.pretrained(cut, SOURCE, ("stage1",), 4)["stage1"].shape == (7, 6)
+    assert features.pretrained(cut, SOURCE, ("stage1",), batch_size=4)["stage1"].shape == (7, 6)
 
 
 def test_stages_are_named_in_the_order_of_the_model(opened):
@@ -43,9 +43,9 @@ def test_stages_are_named_in_the_order_of_the_model(opened):
 
 
 def test_pixels_are_what_the_model_sees_but_smaller(opened):
-    (same,) = features.pixels(opened.config, SOURCE, 8, 4).values()
+    (same,) = features.pixels(opened.config, SOURCE, 8, batch_size=4).values()
     np.testing.assert_allclose(same, SOURCE.x.reshape(7, -1) / np.float32(255), rtol=1e-6)
-    assert features.pixels(opened.config, SOURCE, 2, 4)["pixels 2"].shape == (7, 12)
+    assert features.pixels(opened.config, SOURCE, 2, batch_size=4)["pixels 2"].shape == (7, 12)
 
 
 @pytest.mark.parametrize("label", ["y", "class"])

@@ -59,6 +59,7 @@ def test_a_class_is_the_mean_of_its_texts_and_the_logits_are_scaled_cosines(clip
     got = logits(made, drawn.images(4, 64))
     np.testing.assert_allclose(got, clip.scale * features @ vectors, atol=1e-5)
     assert np.ptp(got, axis=1).min() > 1e-3 and made.config.labels == classes
+    assert made.config.task == "classification"
 
 
 def test_the_classifier_is_saved_and_opened_and_takes_another_head(clip, tmp_path):

@@ -31,19 +31,16 @@ def test_confusion_matrix_that_does_not_fit_is_an_error(tmp_path):
         figures.confusion_matrix(np.zeros((0, 0)), [], tmp_path / "m.png")
 
 
-def _row(i=0):
-    return {"index": i, "true": "cat", "predicted": "dog", "probability": 0.9}
-
-
-def test_most_wrong_shows_every_kind_of_image(tmp_path):
+def test_a_grid_shows_every_kind_of_image(tmp_path):
     rng = np.random.default_rng(0)
     shapes = [(8, 8), (8, 8, 1), (8, 8, 3), (8, 8, 2), (8, 8, 5), (1, 1, 1)]
     images = [rng.random(s) for s in shapes] + [rng.integers(0, 256, (4, 9, 3), dtype=np.uint8)]
-    _size(figures.most_wrong(images, [_row(i) for i in range(7)], tmp_path / "w.png"))
+    one, seven = (figures.image_grid(images[:n], ["köln\n" + "x" * 90] * n, tmp_path / f"{n}.png", title="$t_1") for n in (1, 7))
+    assert _size(seven)[0] > _size(one)[0] and _size(seven)[1] > 1.5 * _size(one)[1]
 
 
-def test_most_wrong_says_when_nothing_was_wrong(tmp_path):
-    _size(figures.most_wrong([], [], tmp_path / "w.png"))
+def test_a_grid_of_no_image_says_so(tmp_path):
+    _size(figures.image_grid([], [], tmp_path / "w.png", title="t", empty="No example was classified wrongly."))
 
 
 def test_uint8_and_float_are_the_same_picture():
@@ -53,17 +50,17 @@ def test_uint8_and_float_are_the_same_picture():
 
 @pytest.mark.parametrize(
     ("image", "message"),
-    [(np.zeros(5), "row 1 is no image"), (np.full((2, 2), 3.0), "row 1 has values 3"), (np.full((2, 2), np.nan), "row 1")],
+    [(np.zeros(5), "number 1 is no image"), (np.full((2, 2), 3.0), "number 1 has values 3"), (np.full((2, 2), np.nan), "number 1")],
 )
 def test_what_is_no_image_is_named(tmp_path, image, message):
     with pytest.raises(ValueError, match=message):
-        figures.most_wrong([np.zeros((2, 2)), image], [_row(), _row()], tmp_path / "w.png")
-    with pytest.raises(ValueError, match="1 images for 2 rows"):
-        figures.most_wrong([image], [_row(), _row()], tmp_path / "w.png")
+        figures.image_grid([np.zeros((2, 2)), image], ["a", "b"], tmp_path / "w.png", title="t")
+    with pytest.raises(ValueError, match="1 images for 2 captions"):
+        figures.image_grid([image], ["a", "b"], tmp_path / "w.png", title="t")
 
 
 def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing(tmp_path, monkeypatch):
-    path = figures.most_wrong([], [], tmp_path / "w.png")
+    path = figures.image_grid([], [], tmp_path / "w.png", title="t")
     before = path.read_bytes()
 
     def half(self, name, **_):

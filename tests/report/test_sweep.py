@@ -11,12 +11,14 @@ def row(setting, seed, accuracy, split="val", **more):
         "task": "t",
         "overrides": {"optim.lr": float(setting), "strategy": "full(1)"},
     }
-    done = {"metrics": {"accuracy": accuracy, "loss": 1.0}, "measured_on": f"{split} (9 examples)"}
+    done = {"metrics": {"accuracy": accuracy, "loss": 1.0}, "metric": "accuracy", "sign": 1.0, "measured_on": f"{split} (9 examples)"}
     return about | done | {"seconds": 1.23, "examples_per_second": 1000.0} | more
 
 
 def failed(setting, seed, error):
-    return {k: v for k, v in row(setting, seed, 0).items() if k not in ("metrics", "measured_on", "seconds")} | {"error": error}
+    return {k: v for k, v in row(setting, seed, 0).items() if k not in ("metrics", "metric", "sign", "measured_on", "seconds")} | {
+        "error": error
+    }
 
 
 GOOD = [row("0.1", 0, 0.5), row("0.1", 1, 0.7), row("0.2", 0, 0.6), row("0.2", 1, 0.62)]
@@ -26,7 +28,7 @@ def test_the_best_mean_selects_whatever_the_order_and_the_test():
     assert sweep.select(GOOD) == sweep.select(GOOD[::-1]) == "0.2"
     assert sweep.select([*GOOD, row("0.1", 0, 1.0, "test"), row("0.1", 1, 1.0, "test")]) == "0.2"
     assert sweep.select([row("0.2", 0, 0.6), row("0.1", 0, 0.6)]) == "0.2"  # of equals the first
-    errors = [row(s, 0, 0) | {"metrics": {"mse": v}} for s, v in (("0.1", 0.5), ("0.2", 0.3))]
+    errors = [row(s, 0, 0) | {"metrics": {"mse": v}, "metric": "mse", "sign": -1.0} for s, v in (("0.1", 0.5), ("0.2", 0.3))]
     assert sweep.select(errors) == "0.2"  # an error is better the smaller it is
 
 
@@ -56,4 +58,4 @@ def test_the_table_says_split_count_and_spread_and_shows_every_test():
 
 @pytest.mark.parametrize(("value", "shown"), [(0.00123456, "0.00123 (1)"), (0.5, "0.500 (1)"), (12.3456, "12.346 (1)"), (0.0, "0.000 (1)")])
 def test_errors_keep_three_digits(value, shown):
-    assert shown in sweep.report([row("0.1", 0, 0) | {"metrics": {"mse": value}}])
+    assert shown in sweep.report([row("0.1", 0, 0) | {"metrics": {"mse": value}, "metric": "mse", "sign": -1.0}])

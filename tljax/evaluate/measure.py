@@ -1,43 +1,101 @@
-"""The metrics that fit a task's labels, and the one number that selection compares."""
+"""Runs a metric over sources: statistics on the device, folded batch by batch, numbers on the host."""
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import jax
 import numpy as np
+import tqdm
+from jax.sharding import Mesh
 
-from tljax.evaluate import metrics, tokens
+from tljax import data, metrics
+from tljax.train import forward, sharding
 
-SCORES = {"accuracy": 1.0, "mean_average_precision": 1.0, "mse": -1.0, "f1": 1.0}
-"""What selection looks at, with its sign: the first that a task has."""
+Compiled = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
+Transform = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
-def measure(logits: Any, labels: np.ndarray) -> dict[str, Any]:
-    """The metrics of a whole split.
+def compile_metric(metric: metrics.Metric, model: Any, transform: Transform, labeled: Transform, mesh: Mesh) -> Compiled:
+    """A compiled ``(variables, batch) -> statistics`` with dropout off and stored batch statistics, replicated on all devices.
 
     Args:
-      logits: `[N, C]`; of tokens `[N, T, C]`; of spans ``{"start": [N, T], "end": [N, T]}``.
-      labels: integers `[N]`: `metrics.classification`; `[N, C]` of nothing but 0 and 1: `metrics.multilabel`; other floats:
-        `metrics.regression`; integers `[N, T]` of tokens: `tokens.tagging`; `[N, 2]` of spans: `tokens.spans`.
+      metric: what is measured.
+      model: a `TransferModel`.
+      transform: the device half of preprocessing.
+      labeled: ``batch -> batch`` with the label in the task's form.
+      mesh: of the devices.
+    """
+
+    def statistics(variables: Mapping[str, Any], batch: Mapping[str, Any]) -> Any:
+        return metrics.of_batch(metric, forward.evaluating(model, transform, variables), labeled(batch))
+
+    return jax.jit(statistics, out_shardings=sharding.replicated(mesh))
+
+
+def over(
+    run: Compiled,
+    variables: Mapping[str, Any],
+    source: data.Source,
+    *,
+    batch_size: int,
+    host: data.Transform,
+    mesh: Mesh,
+    workers: int = 0,
+    title: str = "",
+) -> Iterator[Any]:
+    """What `run` gives for each batch of `source`, in order, as host arrays; the last batch is filled up with examples of ``valid`` 0.
+
+    Args:
+      run: ``(variables, batch) -> a tree of arrays``, replicated on all devices.
+      variables: placed.
+      source: N examples.
+      batch_size: global; rounded up to a multiple of the devices.
+      host: the host half of preprocessing.
+      mesh: of the devices.
+      workers: processes that read; 0: threads.
+      title: of the progress bar; empty: none.
+    """
+    size = -(-min(batch_size, max(len(source), 1)) // mesh.size) * mesh.size
+    batches = data.eval_batches(source, size, host, jax.process_index(), jax.process_count(), workers)
+    hidden = not title or jax.process_index() > 0
+    for batch in tqdm.tqdm(batches, total=-(-len(source) // size), desc=title, unit="batch", disable=hidden, leave=False):
+        arrays = {k: v for k, v in batch.items() if isinstance(v, np.ndarray) and v.dtype.kind in "fiub"}
+        yield jax.tree.map(np.asarray, run(variables, sharding.shard_batch(arrays, mesh)))
+
+
+def statistics(metric: metrics.Metric, run: Compiled, variables: Mapping[str, Any], source: data.Source, **options: Any) -> Any:
+    """The statistics of a whole source: rows of its examples, or sums; `options` as of `over`.
 
     Raises:
-      ValueError: as these do.
+      ValueError: a source without examples.
     """
-    if isinstance(logits, dict):
-        return dict(tokens.spans(logits, labels))
-    if logits.ndim == 3:
-        return tokens.tagging(logits, labels)
-    if labels.ndim == 2 and np.isin(labels, (0, 1)).all():
-        return dict(metrics.multilabel(logits, labels))
-    if labels.dtype.kind == "f":
-        return dict(metrics.regression(logits.reshape(labels.shape), labels))
-    return metrics.classification(logits, labels, logits.shape[-1])
+    if not len(source):
+        raise ValueError(f"{data.describe(source)}: there is no example to measure on")
+    return metrics.join(metric, over(run, variables, source, **options), len(source))
 
 
-def score(measured: dict[str, Any]) -> float:
-    """The number to select by, larger is better: accuracy, mean average precision, minus the mean squared error, or F1."""
-    name = next(name for name in SCORES if name in measured)
-    return SCORES[name] * float(measured[name])
+def numbers(metric: metrics.Metric, by_stream: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of a metric from the statistics of each validation stream.
+
+    A metric that names its streams gets these together. Any other measures each by itself; the numbers of several streams carry their
+    names, ``target/accuracy``.
+
+    Raises:
+      ValueError: a stream that the metric needs and the run does not validate on.
+    """
+    if metric.streams:
+        if missing := [name for name in metric.streams if name not in by_stream]:
+            raise ValueError(
+                f"metric {metric.call}: no validation stream is called {missing[0]!r}; there are {', '.join(by_stream) or 'none'}"
+            )
+        return metric.host({name: by_stream[name] for name in metric.streams})
+    measured = {name: metric.host({"": values}) for name, values in by_stream.items()}
+    if len(measured) == 1:
+        return next(iter(measured.values()))
+    return {f"{stream}/{name}": value for stream, of_stream in measured.items() for name, value in of_stream.items()}
 
 
-def standard_error(accuracy: float, n: int) -> float:
-    """``sqrt(a (1 - a) / n)`` of an accuracy a measured on n examples (Wald)."""
-    return float(np.sqrt(accuracy * (1 - accuracy) / n))
+def gather(run: Compiled, variables: Mapping[str, Any], source: data.Source, **options: Any) -> Any:
+    """A tree of arrays `[N, ...]`: what `run` gives for each of the N examples; `options` as of `over`."""
+    rows = list(over(run, variables, source, **options))
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(source)], *rows)

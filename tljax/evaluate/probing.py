@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
-from tljax.evaluate.measure import standard_error
+from tljax.metrics import standard_error
 
 FOLDS = 5
 

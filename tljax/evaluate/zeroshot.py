@@ -9,7 +9,7 @@ import numpy as np
 
 from tljax import models, weights
 from tljax.data.sources.text import Texts
-from tljax.evaluate import predict
+from tljax.evaluate import features as embed
 
 TOWERS = {"clip_image": "clip_text", "clip_image_hf": "clip_text_hf", "siglip_image_hf": "siglip_text_hf"}
 """The families of files that hold two towers: that of the image tower -> that of the text tower."""
@@ -65,8 +65,9 @@ def prototypes(text: weights.Pretrained, classes: Sequence[str], templates: Sequ
     if not templates or (bad := [t for t in templates if t.count("{}") != 1]):
         raise ValueError(f"a template has one {{}} for the class name; {bad[0]!r} has not" if templates else "there is no template")
     sentences = tuple(template.replace("{}", name.replace("_", " ")) for name in classes for template in templates)
-    source = Texts(sentences, (), np.full(len(sentences), -1, np.int32), (), "class names", tuple(range(1, len(sentences) + 1)))
-    features = unit(predict.pretrained(text, source, batch_size=64, title="class names"))
+    source = Texts(sentences, (), None, (), "class names", tuple(range(1, len(sentences) + 1)))
+    last = text.model.stages[-1]
+    features = unit(embed.pretrained(text, source, (last,), batch_size=64, title="class names")[last])
     return unit(features.reshape(len(classes), len(templates), -1).mean(axis=1)).T
 
 
@@ -95,6 +96,7 @@ def classifier(of: Towers, classes: Sequence[str], templates: Sequence[str] = TE
         config,
         num_classes=len(classes),
         head="cosine",
+        task="classification",
         labels=tuple(classes),
         source=f"{config.source}; head: its text tower on the class names in {', '.join(map(repr, templates))}",
         sha256="",

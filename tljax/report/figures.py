@@ -1,12 +1,13 @@
-"""Pictures of what a classifier gets wrong: the confusion matrix, the most confidently wrong examples."""
+"""Pictures of answers: the confusion matrix, a grid of images with captions."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from tljax.report import png
 
@@ -52,39 +53,52 @@ def confusion_matrix(matrix: np.ndarray, classes: Sequence[str], path: str | Pat
     return png.save(figure, path)
 
 
-def most_wrong(images: Sequence[np.ndarray], rows: Sequence[Mapping[str, Any]], path: str | Path) -> Path:
-    """A grid of wrong examples with what they are, what the model took them for and how surely; returns the PNG's path.
+def image_grid(
+    images: Sequence[np.ndarray],
+    captions: Sequence[str],
+    path: str | Path,
+    *,
+    title: str,
+    empty: str = "",
+    columns: int = 5,
+    legend: Sequence[tuple[str, tuple[int, int, int]]] = (),
+) -> Path:
+    """A grid of images with a caption above each; returns the PNG's path.
 
     Args:
-      images: for each row its image, [H, W, C] or [H, W], uint8 or float in [0, 1]. Three channels are colours; of any other number the
-        mean is shown.
-      rows: `evaluate.metrics.wrong`'s dicts with `true`, `predicted`, `probability` and, if wanted, `index`; shown in the order given.
-        Without rows the picture says that nothing was wrong.
+      images: [H, W, C] or [H, W], uint8 or float in [0, 1]. Three channels are colors; of any other number the mean is shown.
+      captions: one for each, of a few short lines.
       path: where the PNG goes.
+      title: above the picture.
+      empty: what the picture says where there are no images.
+      columns: images beside each other.
+      legend: names of colors (red, green, blue in 0..255), shown below.
 
     Raises:
-      ValueError: another number of images than rows; something that is no image (names the row).
+      ValueError: another number of images than captions; something that is no image (names its number).
     """
-    if len(images) != len(rows):
-        raise ValueError(f"most wrong examples: {len(images)} images for {len(rows)} rows")
-    if not rows:
+    if len(images) != len(captions):
+        raise ValueError(f"image grid: {len(images)} images for {len(captions)} captions")
+    if not len(images):
         figure = Figure(figsize=(6, 2))
-        figure.text(0.5, 0.5, "No example was classified wrongly.", ha="center", va="center", fontsize=14)
+        figure.text(0.5, 0.5, empty or "No example to show.", ha="center", va="center", fontsize=14)
         return png.save(figure, path)
-    columns = min(len(rows), 5)
-    lines = math.ceil(len(rows) / columns)
-    figure = Figure(figsize=(2.5 * max(columns, 2), 3.1 * lines + 0.5), layout="constrained")
-    figure.suptitle("Most confidently wrong", fontsize=15)
+    columns = min(len(images), columns)
+    lines = math.ceil(len(images) / columns)
+    flat = max((np.shape(image)[0] / np.shape(image)[1] for image in images if np.size(image) and np.ndim(image) > 1), default=1.0)
+    figure = Figure(figsize=(2.5 * max(columns, 2), (2.5 * min(flat, 1) + 0.6) * lines + 0.5), layout="constrained")
+    figure.suptitle(title, fontsize=15)
+    if legend:
+        patches = [
+            Patch(facecolor=(red / 255, green / 255, blue / 255), edgecolor="0.5", label=_short(name, 22))
+            for name, (red, green, blue) in legend
+        ]
+        figure.legend(handles=patches, loc="outside lower center", ncols=min(len(patches), max(columns, 2) + 1), fontsize=11, frameon=False)
     for i, cell in enumerate(figure.subplots(lines, columns, squeeze=False).flat):
         cell.axis("off")
-        if i < len(rows):
-            row = rows[i]
+        if i < len(images):
             cell.imshow(_shown(images[i], i), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            where = f" (no. {row['index']})" if "index" in row else ""
-            text = (
-                f"true: {_short(row['true'], 18)}\npredicted: {_short(row['predicted'], 18)}\nprobability: {row['probability']:.3f}{where}"
-            )
-            cell.set_title(text, fontsize=10, loc="left")
+            cell.set_title("\n".join(_short(line, 30) for line in captions[i].split("\n")), fontsize=10, loc="left")
     return png.save(figure, path)
 
 
@@ -92,10 +106,10 @@ def _shown(image: np.ndarray, row: int) -> np.ndarray:
     """[H, W] or [H, W, 3] in [0, 1]."""
     array = np.asarray(image)
     if array.ndim not in (2, 3) or not array.size:
-        raise ValueError(f"most wrong examples: row {row} is no image but an array of shape {array.shape}")
+        raise ValueError(f"image grid: number {row} is no image but an array of shape {array.shape}")
     values = array / 255 if array.dtype == np.uint8 else array.astype(np.float64)
-    if not (values.min() >= -0.01 and values.max() <= 1.01):  # a rounding error is none; what was standardised is
-        raise ValueError(f"most wrong examples: row {row} has values {values.min():.3g} to {values.max():.3g}, wanted uint8 or 0 to 1")
+    if not (values.min() >= -0.01 and values.max() <= 1.01):  # a rounding error is none; standardized values are
+        raise ValueError(f"image grid: number {row} has values {values.min():.3g} to {values.max():.3g}, wanted uint8 or 0 to 1")
     values = np.clip(values, 0, 1)
     return values if values.ndim == 2 or values.shape[2] == 3 else values.mean(axis=2)
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from tljax.evaluate import measure
 from tljax.report import table
 
 Row = Mapping[str, Any]
@@ -16,11 +15,12 @@ def select(rows: Sequence[Row]) -> str | None:
     """The setting with the best mean validation score over its seeds, the first of equals; None where each has a trial that failed.
 
     Args:
-      rows: ``{"setting": name, "split": "val" or "test", "metrics": {...}}``, trials that failed with an `error` instead of `metrics`.
+      rows: ``{"setting": name, "split": "val" or "test", "metrics": {...}, "metric": name of the score, "sign": 1 or -1}``, trials that
+        failed with an `error` instead of these.
         Rows of the test split are not looked at.
     """
     means = {
-        setting: np.mean([measure.score(row["metrics"]) for row in of])
+        setting: np.mean([row["sign"] * row["metrics"][row["metric"]] for row in of])
         for setting, of in _by_setting(rows, "val").items()
         if not any("error" in row for row in of)
     }
@@ -49,7 +49,7 @@ def report(rows: Sequence[Row], markdown: bool = False) -> str:
 
 def score_name(rows: Sequence[Row]) -> str:
     """The metric that selects; ``score`` where every trial failed."""
-    return next((name for name in measure.SCORES if any(name in row.get("metrics", ()) for row in rows)), "score")
+    return next((row["metric"] for row in rows if "metric" in row), "score")
 
 
 def _by_setting(rows: Sequence[Row], split: str) -> dict[str, list[Row]]:

@@ -1,0 +1,57 @@
+"""Converts a checkpoint into the names of another publisher, or into ours."""
+
+from typing import Any
+
+from tljax import trees, weights
+
+OURS = "ours"
+
+
+def target(to: str, opened: weights.Pretrained) -> str:
+    """The layout to write: `to`, else ours for a foreign file, and for one of ours the only family that can hold the model.
+
+    Raises:
+      ValueError: an unknown family; none, or several, that can hold the model.
+    """
+    if to or opened.report.family != "own":
+        return to or OURS
+    reasons = weights.families(opened.config)
+    fit = [family for family, why in reasons.items() if not why]
+    if len(fit) == 1:
+        return fit[0]
+    near = [why for why in reasons.values() if "has no name" not in why]
+    hint = f"one of {', '.join(fit)}" if fit else f"no family can hold it{': ' if near else ''}{'; '.join(near)}"
+    raise ValueError(f"say in whose names {opened.config.model} is to be written, --to=FAMILY: {hint}")
+
+
+def convert(path: str, to: str = "", out: str = "", *, dry_run: bool = False, num_classes: int = 0, family: str = "") -> dict[str, Any]:
+    """Convert a checkpoint.
+
+    Args:
+      path: any file, folder or repository that `weights.open` takes.
+      to: key table, ``"ours"``, or ``""``: see `target`.
+      out: the folder to write.
+      dry_run: nothing is written.
+      num_classes: of a new head, for a file that has none; 0: it stays without one.
+      family: the key table to read the file by; ``""``: recognized.
+
+    Returns:
+      ``{report, config, to, arrays, bytes}``: the `weights.LoadReport`, the `PretrainedConfig` as read or written, the layout, how many
+      arrays it has and how large they are.
+
+    Raises:
+      ValueError, KeyError, OSError: as `weights.open`, `weights.export` and `weights.save`; no `out`.
+    """
+    if not out and not dry_run:
+        raise ValueError("say where to write, --out=FOLDER, or --dry_run")
+    overrides: dict[str, Any] = {"num_classes": num_classes} if num_classes else {}
+    opened = weights.open(path, family=family, **overrides)
+    to, config = target(to, opened), opened.config
+    if to == OURS:
+        arrays = trees.flatten(opened.variables)
+        config = config if dry_run else weights.save(out, opened.variables, config)
+    else:
+        arrays = weights.export(opened.variables, config, to)
+        config = config if dry_run else weights.save_foreign(out, opened.variables, config, to)
+    size = sum(a.nbytes for a in arrays.values())
+    return {"report": opened.report, "config": config, "to": to, "arrays": len(arrays), "bytes": size}

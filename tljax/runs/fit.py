@@ -1,0 +1,119 @@
+"""`fit`: train a run in its workdir, or go on with it."""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from tljax import trees
+from tljax.runs import results, setup, spec, workdirs
+from tljax.runs.results import Result
+from tljax.runs.run import Run
+from tljax.train import checkpoint, initialization, logger, loop, plan, profile
+from tljax.train.state import State
+
+
+def fit(run: Run, workdir: str | os.PathLike[str], *, quiet: bool = False, profiled: str = "") -> Result:
+    """Train as the run says, select, measure and save.
+
+    The workdir belongs to this run: the same call gives its result again where it is done, and goes on with it where it stopped. Another
+    run is refused by the field that differs.
+
+    Args:
+      run: everything that the training is made of.
+      workdir: the folder.
+      quiet: no progress bar, no text, no pictures.
+      profiled: ``START:STOP``, the steps whose profiler trace is written to ``workdir/profile``; empty: none.
+
+    Raises:
+      ValueError, KeyError, FileNotFoundError, OSError: bad input, naming file, key or field. NonFinite: the loss. Interrupted: a signal.
+    """
+    run.validate()
+    traced_steps = profile.steps(profiled, run.steps)
+    entries = spec.spec(run)
+    root = workdirs.check(entries, workdir)
+    if workdirs.finished(root) is not None:
+        if traced_steps:
+            raise ValueError(f"{root} holds the finished run: no step is left to profile; take another workdir")
+        return results.read(root)
+    ready = setup.prepare(run)
+    workdirs.claim(entries, root, run.pretrained.config)
+    with checkpoint.Checkpoints(root, plan.ever_trained(ready.training.plans), run.keep) as checkpoints:
+        state = initialization.initialize(ready.training, checkpoints)
+        now = int(state.step)
+        with logger.Logger(root, now, run.steps, run.log_every, quiet) as log:
+            log.say(
+                str(run.pretrained.report) if now == 0 and run.pretrained.origin else f"going on from step {now}" if now else "random start"
+            )
+            state = loop.fit(
+                ready.training,
+                state,
+                batches=ready.batches,
+                evaluate=_Validation(ready, checkpoints, log),
+                checkpoints=checkpoints,
+                log=log,
+                eval_every=run.eval_every if ready.metric else 0,
+                save_every=run.save_every,
+                full_certificate=run.certificate == "full",
+                profiled=traced_steps,
+            )
+        step, variables = _chosen(ready, checkpoints, state)
+    return results.finish(ready, root, variables, step=step, steps=int(state.step), quiet=quiet)
+
+
+class _Validation:
+    """``(step, state) -> should_stop``: measures, records, keeps the best; a step already recorded is not measured again."""
+
+    def __init__(self, ready: setup.Setup, checkpoints: checkpoint.Checkpoints, log: logger.Logger):
+        self.ready, self.checkpoints, self.log = ready, checkpoints, log
+        self.compiled = setup.compiled_metrics(ready) if ready.metric else ()
+        self.recorded = {row["step"] for row in logger.read(log.root) if row["split"] == "val"}
+
+    def __call__(self, step: int, state: State) -> bool:
+        if self.ready.metric is None:
+            return False
+        if step not in self.recorded:
+            self._measure(step, state)
+        return self._enough(step)
+
+    def _measure(self, step: int, state: State) -> None:
+        run, metric = self.ready.run, self.ready.metric
+        variables = evaluated(state)
+        numbers: dict[str, Any] = {}
+        for chosen, compiled in reversed(list(zip(self.ready.measured, self.compiled, strict=True))):
+            numbers |= results.measured(self.ready, chosen, compiled, variables, self.ready.val)[0]
+        assert metric is not None
+        score = metric.signed(numbers)
+        if not np.isfinite(score):
+            raise logger.NonFinite(f"step {step}: the validation {metric.score[0]} is {score}; lower optim.lr, or set optim.clip")
+        self.log.write(step, "val", numbers | {"score": score})
+        self.recorded.add(step)
+        if run.select == "best":
+            self.checkpoints.save_best(step, variables["params"], variables["batch_stats"], score)
+
+    def _enough(self, step: int) -> bool:
+        """True if of the last `patience` validations up to `step`, all in the last phase, none was better than the best.
+
+        Depends only on the best step, so a resumed run decides the same. The best may come after `step`, where a run was killed after it
+        and goes on from before it: the count is negative then, and rightly not enough, since the run went past `step` already.
+        """
+        run, since = self.ready.run, self.ready.training.plans[-1].span.start
+        if not run.patience or not step:
+            return False
+        best = self.checkpoints.best_step()
+        return best is not None and step // run.eval_every - max(best, since) // run.eval_every >= run.patience
+
+
+def evaluated(state: State) -> dict[str, Any]:
+    """The variables that are measured: the parameters, or their moving average where it is on."""
+    params = trees.merge(trees.drop(state.params, trees.flatten(state.ema)), state.ema) if state.ema else state.params
+    return {"params": params, "batch_stats": state.stats}
+
+
+def _chosen(ready: setup.Setup, checkpoints: checkpoint.Checkpoints, state: State) -> tuple[int, dict[str, Any]]:
+    """``(step, variables)`` of the weights that are measured and handed on."""
+    if ready.run.select == "last" or ready.metric is None:
+        return int(state.step), evaluated(state)
+    shapes = initialization.shapes_at(ready.training, int(state.step))
+    step, params, stats = checkpoints.best(shapes.params, shapes.stats)
+    return step, {"params": params, "batch_stats": stats}

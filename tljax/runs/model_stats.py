@@ -1,0 +1,92 @@
+"""Parameters and FLOPs of models, remembered between runs: counting takes seconds for a large model, and minutes for all."""
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import inspect
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import tqdm
+
+from tljax import models, registry, trees
+from tljax.models.create import backbones
+from tljax.runs import workdirs
+from tljax.train import program
+
+
+def cost(name: str, classes: int = 0) -> dict[str, Any]:
+    """``{parameters, flops, features, input, stages}`` of one forward pass of one example; nothing is compiled and no array is made.
+
+    Args:
+      name: call expression of a backbone.
+      classes: outputs of the linear head that is counted too; 0: the backbone alone.
+
+    Returns:
+      `flops` by XLA's analysis of the program before compilation; `input` maps each input to ``[shape, dtype]``.
+    """
+    channels = inspect.signature(backbones[registry.parse(name)[0]]).parameters["in_channels"].default
+    model = models.create(name, num_classes=max(classes, 1), in_channels=channels)
+    variables = models.shapes(model)
+    batch = {key: jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype) for key, spec in model.input_spec.items()}
+    stop = None if classes else "head"
+
+    def forward(variables: Any, batch: Any) -> Any:
+        outputs: Any = model.apply(variables, batch, stop=stop)
+        return outputs.features, outputs.logits
+
+    traced = jax.jit(forward).trace(variables, batch)
+    return {
+        "parameters": trees.size(variables["params"] if classes else variables["params"]["backbone"]),
+        "flops": program.flops(traced.lower()),
+        "features": traced.out_info[0].shape[-1],
+        "input": {key: [list(spec.shape), spec.dtype.name] for key, spec in model.input_spec.items()},
+        "stages": list(model.stages),
+    }
+
+
+def costs(names: Sequence[str], classes: int = 0) -> dict[str, dict[str, Any]]:
+    """`cost` by name. What was counted before by the same code stands in `cache_file`, which may be deleted at any time."""
+    file, now = cache_file(), _version()
+    kept = _read(file).get(now, {})
+    missing = [name for name in names if _key(name, classes) not in kept]
+    try:
+        for name in tqdm.tqdm(missing, desc="counting", unit="model", leave=False, disable=None):
+            kept[_key(name, classes)] = cost(name, classes)
+    finally:
+        if missing:
+            with contextlib.suppress(OSError):  # a folder that cannot be written costs time, nothing else
+                file.parent.mkdir(parents=True, exist_ok=True)
+                workdirs.write_json(file, {now: kept})
+    return {name: kept[_key(name, classes)] for name in names}
+
+
+def cache_file() -> pathlib.Path:
+    """``tljax/costs.json`` in the user's folder for caches: XDG_CACHE_HOME, by default ``~/.cache``."""
+    return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "tljax" / "costs.json"
+
+
+def _key(name: str, classes: int) -> str:
+    return f"{name} {classes}"
+
+
+def _read(file: pathlib.Path) -> dict[str, Any]:
+    """The cache's content; {} where there is none, or none that can be read."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) and all(isinstance(value, dict) for value in content.values()) else {}
+
+
+@functools.cache
+def _version() -> str:
+    """A hash of all that a cost depends on: the models' code, and the packages that trace and count."""
+    sources = sorted(pathlib.Path(models.__path__[0]).glob("*.py"))
+    packages = [f"{name} {importlib.metadata.version(name)}" for name in ("jax", "jaxlib", "flax")]
+    return hashlib.sha256(b"\0".join([*(file.read_bytes() for file in sources), *(p.encode() for p in packages)])).hexdigest()
