@@ -3,56 +3,35 @@
 import dataclasses
 from typing import Any
 
+from tljax.runs.splits import Splits
 from tljax.train.optimizer import Optim
 
 
 @dataclasses.dataclass
-class Data:
-    """What is learned from, and what it is measured on.
+class Data(Splits):
+    """Training, validation and test data, and how they are read.
 
-    Attributes:
-      source: call expression of `tljax.data.create`, such as ``folder('flowers', split='train')``.
-      val: source of the validation examples; empty: drawn from `source`.
-      test: source of the test examples; empty: drawn from `source`, the same ones for every seed.
-      classes: names of the classes to keep; empty: all.
-      parts: sizes of disjoint parts into which the source is cut first, by a fixed draw; empty: it is not cut.
-      part: which of the parts is used.
-      per_class: labelled training examples a class; 0: all that are left.
-      val_per_class: validation examples a class, where `val` is empty; 0: the share `val_share` instead.
-      val_share: share of the source drawn for validation.
-      test_size: examples (>= 1) or share (< 1) of the source set aside for the test, where `test` is empty.
-      invert: shift the domain: ``1 - x``.
-      noise: shift the domain: sigma of the added normal noise, x in [0, 1].
-      rotate: shift the domain: degrees.
-      augment: call expressions of `tljax.data.augment`, such as ``("flip", "pad_crop(4)")``, applied to training batches in this order,
-        after the images are resized and cropped in their centre.
+    Attributes: those of `tljax.runs.splits.Splits`, and
+
+      augment: call expressions of `tljax.data.augment`, such as ``("flip", "pad_crop(4)")``, applied to training batches in this order.
+      stream_augment: of streams other than ``source``, by name; a stream that is not named takes `augment`.
       batch_size: global.
+      stream_batch_size: of streams other than ``source``, by name; a stream that is not named takes `batch_size`.
       eval_batch_size: global.
       workers: processes that read and decode; 0: threads.
     """
 
-    source: str = "digits"
-    val: str = ""
-    test: str = ""
-    classes: tuple[str, ...] = ()
-    parts: tuple[int, ...] = ()
-    part: int = 0
-    per_class: int = 0
-    val_per_class: int = 0
-    val_share: float = 0.2
-    test_size: float = 0.2
-    invert: bool = False
-    noise: float = 0.0
-    rotate: float = 0.0
     augment: tuple[str, ...] = ()
+    stream_augment: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     batch_size: int = 64
+    stream_batch_size: dict[str, int] = dataclasses.field(default_factory=dict)
     eval_batch_size: int = 256
     workers: int = 0
 
 
 @dataclasses.dataclass
 class Train:
-    """How long, in which precision, on which devices.
+    """Length, precision and placement of training; see `tljax.runs.Run` for what is not said here.
 
     Attributes:
       steps: optimizer steps.
@@ -91,7 +70,7 @@ class Train:
 
 @dataclasses.dataclass
 class Compare:
-    """What `experiments.compare` tries; the other programs do not read it.
+    """The strategies that `experiments.compare` tries; the other programs do not read it.
 
     Attributes:
       strategies: call expressions.
@@ -106,7 +85,7 @@ class Compare:
 
 @dataclasses.dataclass
 class Sweep:
-    """What `experiments.sweep` tries; the other programs do not read it. A setting gives fields of the config, by name, other values.
+    """The settings that `experiments.sweep` tries; the other programs do not read it.
 
     Attributes:
       grid: field -> its values, such as ``{"optim.lr": (1e-3, 3e-3), "strategy": ("probe", "full")}``; all combinations are settings.
@@ -124,20 +103,25 @@ class Config:
     """A recipe.
 
     Attributes:
-      task: a name for tables and titles.
+      title: a name for tables and pictures.
+      task: call expression of `tljax.tasks`; empty: the one that the labels call for.
       weights: file or folder of pretrained weights; empty: none (only the strategy ``scratch`` works then).
+      only: path rules of the parameters that are taken from `weights`; empty: all (`tljax.weights.open`).
+      fresh: path rules of the parameters that are drawn anew although `weights` has them.
       model: backbone, where there are no weights.
-      head: call expression of the head.
+      head: call expression of a new head; empty: the task's default.
       head_init: first values of a new head: ``zeros``, ``normal(0.01)``, ``imprint``, ``ridge``; empty: the head's own.
-      new_head: ``auto``: new unless the pretrained labels are this task's; ``always``; ``never``.
+      new_head: ``auto``: new unless the checkpoint's head is for the same task and classes; ``always``; ``never``.
       input_size: height, width; of texts how many tokens, such as (32,); empty: the pretrained one, else that of the first example.
-      normalise: inputs of a model without pretrained weights: ``data``: by mean and deviation of the training examples; ``none``: not.
       in_channels: channels; 0: the pretrained number, else that of the first example.
+      normalize: inputs of a model without pretrained weights: ``data``: by mean and deviation of the training examples; ``none``: not.
       strategy: call expression of `tljax.strategies`.
-      bn: BatchNorm of frozen stages: ``frozen``, ``update``, ``recalibrate``.
-      objective: call expression of `tljax.objectives`.
+      bn: BatchNorm statistics of the parts that train: ``stored`` or ``batch``; or ``recalibrate``, of all parts (`tljax.Run`); empty: as
+        the strategy says.
+      objective: call expression of `tljax.objectives`, such as ``cross_entropy + 0.01 * l2_sp``; empty: the task's.
+      metric: call expression of `tljax.metrics` that selects; empty: the objective's, else the task's.
       seed: of the draw of examples, their order, the new parameters, dropout.
-      measure: the split measured at the end: ``test``, or ``val`` while tuning.
+      measure_on: the split measured at the end: ``test``, or ``val`` while tuning.
       data: see `Data`.
       optim: see `tljax.train.optimizer.Optim`.
       train: see `Train`.
@@ -145,51 +129,26 @@ class Config:
       sweep: see `Sweep`.
     """
 
-    task: str = "task"
+    title: str = "run"
+    task: str = ""
     weights: str = ""
+    only: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
     model: str = "mlp"
-    head: str = "linear"
+    head: str = ""
     head_init: str = ""
     new_head: str = "auto"
     input_size: tuple[int, ...] = ()
     in_channels: int = 0
-    normalise: str = "data"
+    normalize: str = "data"
     strategy: str = "full"
-    bn: str = "frozen"
-    objective: str = "cross_entropy"
+    bn: str = ""
+    objective: str = ""
+    metric: str = ""
     seed: int = 0
-    measure: str = "test"
+    measure_on: str = "test"
     data: Data = dataclasses.field(default_factory=Data)
     optim: Optim = dataclasses.field(default_factory=Optim)
     train: Train = dataclasses.field(default_factory=Train)
     compare: Compare = dataclasses.field(default_factory=Compare)
     sweep: Sweep = dataclasses.field(default_factory=Sweep)
-
-    def validate(self) -> None:
-        """Raises ValueError that names the field whose value makes no sense."""
-        self.optim.validate()
-        choices = {
-            "new_head": (self.new_head, ("auto", "always", "never")),
-            "normalise": (self.normalise, ("data", "none")),
-            "bn": (self.bn, ("frozen", "update", "recalibrate")),
-            "measure": (self.measure, ("test", "val")),
-            "train.select": (self.train.select, ("best", "last")),
-            "train.certificate": (self.train.certificate, ("short", "full")),
-        }
-        for field, (value, known) in choices.items():
-            if value not in known:
-                raise ValueError(f"config.{field}={value!r}: one of {', '.join(known)}")
-        for field in ("steps", "accumulate", "log_every", "keep"):
-            if getattr(self.train, field) < 1:
-                raise ValueError(f"config.train.{field}={getattr(self.train, field)}: at least 1")
-        for field in ("eval_every", "save_every", "patience"):
-            if getattr(self.train, field) < 0:
-                raise ValueError(f"config.train.{field}={getattr(self.train, field)}: at least 0")
-        if self.train.patience and not (self.train.eval_every and self.train.select == "best"):
-            raise ValueError(f"config.train.patience={self.train.patience} needs train.eval_every > 0 and train.select='best'")
-        if not 0 <= self.train.ema < 1:
-            raise ValueError(f"config.train.ema={self.train.ema}: a decay in [0, 1)")
-        if self.data.batch_size % self.train.accumulate:
-            raise ValueError(
-                f"config.data.batch_size={self.data.batch_size} does not divide into train.accumulate={self.train.accumulate} micro-batches"
-            )

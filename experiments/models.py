@@ -1,108 +1,34 @@
-"""The catalogue: which backbones there are, how large, how costly, and where weights for them are published.
+"""The catalog: which backbones there are, how large, how costly, and where weights for them are published.
 
 python -m experiments.models
 python -m experiments.models --search=resnet --sort=flops --stages
 python -m experiments.models --markdown
 """
 
-import difflib
 import pathlib
-import re
-from collections.abc import Sequence
-from typing import Any
 
 import jax
 from absl import flags
 
-from experiments import costs, start, workdir
-from tljax.models.create import backbones
-from tljax.report import table
-from tljax.weights.known import KNOWN
+from experiments import cli
+from tljax.runs import catalog, workdirs
 
-SORTS = {"name": lambda row: _natural(row["name"]), "params": lambda row: row["parameters"], "flops": lambda row: row["flops"]}
-
-
-def names(search: str = "") -> list[str]:
-    """Every registered backbone with its default arguments, and the variants that weights are known for, in natural order.
-
-    Args:
-      search: keep those where it occurs in the name, or in the publisher, address, training data or licence of known weights; upper and
-        lower case are the same.
-
-    Raises:
-      ValueError: nothing fits; the nearest words are named.
-    """
-    words = {name: [name] for name in sorted({*backbones, *(k.model for k in KNOWN)}, key=_natural)}
-    for k in KNOWN:
-        words[k.model] += [k.name, k.where, k.trained_on, k.licence]
-    found = [name for name, of in words.items() if any(search.lower() in word.lower() for word in of)]
-    if not found:
-        every = {word.lower(): word for of in words.values() for text in of for word in (text, *re.findall(r"[\w.-]+", text))}
-        near = [every[word] for word in difflib.get_close_matches(search.lower(), every, n=5, cutoff=0.5)]
-        hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(words)}"
-        raise ValueError(f"--search={search}: no backbone, publisher or licence matches; {hint}")
-    return found
+SEARCH = flags.DEFINE_string("search", "", "Part of a name, publisher, address, training set or licence.")
+SORT = flags.DEFINE_enum("sort", "name", sorted(catalog.SORTS), "The order.")
+CLASSES = flags.DEFINE_integer("classes", 0, "Count a linear head of so many classes too.", lower_bound=0)
+STAGES = flags.DEFINE_bool("stages", False, "List the stages' names.")
+MARKDOWN = flags.DEFINE_bool("markdown", False, "Print Markdown.")
+OUT = flags.DEFINE_string("json", "", "A .json file to write, too.")
 
 
-def describe(name: str, cost: dict[str, Any]) -> dict[str, Any]:
-    """A catalogue row: ``{name, parameters, flops, features, input, stages, weights}``; `cost` as in `costs.cost`."""
-    known = [{"name": k.name, "where": k.where, "licence": k.licence, "trained_on": k.trained_on} for k in KNOWN if k.model == name]
-    return {"name": name} | cost | {"weights": known}
-
-
-def run(search: str = "", sort: str = "name", classes: int = 0) -> list[dict[str, Any]]:
-    """The rows of `describe` for all `names`, sorted by one of `SORTS`."""
-    rows = [describe(name, cost) for name, cost in costs.costs(names(search), classes).items()]
-    return sorted(rows, key=SORTS[sort])
-
-
-def report(rows: Sequence[dict[str, Any]], stages: bool = False, markdown: bool = False, classes: int = 0) -> str:
-    """The models as one table, the known weights as another."""
-    form = table.markdown if markdown else table.text
-    shown = [
-        {
-            "name": row["name"],
-            "parameters": f"{row['parameters']:,}",
-            "GFLOP": f"{row['flops'] / 1e9:.3g}",
-            "input": _input(*row["input"]["x"]),
-            "features": row["features"],
-            "stages": f"{len(row['stages'])}{': ' + ' '.join(row['stages']) if stages else ''}",
-            "weights": ", ".join(dict.fromkeys(known["name"].split()[0] for known in row["weights"])),
-        }
-        for row in rows
-    ]
-    head = f"with a linear head of {classes} classes" if classes else "without head"
-    note = (
-        f"Of one forward pass of one example, {head}. GFLOP is XLA's count: a multiplication and the addition after it are two operations, "
-        "and multiplications with padding do not count."
-    )
-    known = [{"model": row["name"]} | k for row in rows for k in row["weights"]]
-    parts = [form(shown, list(shown[0])), note, form(known, ["model", "name", "trained_on", "licence", "where"]) if known else ""]
-    return "\n\n".join(part for part in parts if part)
-
-
-def _input(shape: list[int], dtype: str) -> str:
-    return f"{shape[0]} tokens" if dtype.startswith("int") else " x ".join(map(str, shape))
-
-
-def _natural(name: str) -> list[tuple[float, str]]:
-    return [(float(part) if part[:1].isdigit() else -1.0, part) for part in re.split(r"(\d+(?:\.\d+)?)", name)]
-
-
-def main(search: str, sort: str, classes: int, stages: bool, markdown: bool, out: str) -> None:
+def main() -> None:
     """Run what the flags say."""
-    rows = run(search, sort, classes)
-    print(report(rows, stages, markdown, classes))
-    if out:
-        workdir.write_json(pathlib.Path(out), {"classes": classes, "models": rows})
+    rows = catalog.catalog(SEARCH.value, SORT.value, CLASSES.value)
+    print(catalog.report(rows, STAGES.value, MARKDOWN.value, CLASSES.value))
+    if OUT.value:
+        workdirs.write_json(pathlib.Path(OUT.value), {"classes": CLASSES.value, "models": rows})
 
 
 if __name__ == "__main__":
-    SEARCH = flags.DEFINE_string("search", "", "Part of a name, publisher, address, training set or licence.")
-    SORT = flags.DEFINE_enum("sort", "name", sorted(SORTS), "The order.")
-    CLASSES = flags.DEFINE_integer("classes", 0, "Count a linear head of so many classes too.", lower_bound=0)
-    STAGES = flags.DEFINE_bool("stages", False, "List the stages' names.")
-    MARKDOWN = flags.DEFINE_bool("markdown", False, "Print Markdown.")
-    OUT = flags.DEFINE_string("json", "", "A .json file to write, too.")
     jax.config.update("jax_platforms", "cpu")  # nothing is computed, so no accelerator is taken
-    start.run(lambda: main(SEARCH.value, SORT.value, CLASSES.value, STAGES.value, MARKDOWN.value, OUT.value))
+    cli.run(main)

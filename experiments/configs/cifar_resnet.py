@@ -35,13 +35,13 @@ def get_config(argument: str = "source") -> Config:
         return target(argument)
     named = named or "cifar10"
     return Config(
-        task=f"ResNet-20 on {pathlib.Path(named).name}",
+        title=f"ResNet-20 on {pathlib.Path(named).name}",
         model="resnet20_cifar",
         strategy="scratch",
         input_size=(32, 32),
         data=dataclasses.replace(sources.named(named), val_share=0.1, augment=AUGMENT, batch_size=128),
         optim=Optim(
-            name="sgd", lr=0.1, schedule="staircase", warmup=0.005, stairs=(0.5, 0.75), weight_decay=1e-4, clip=0.0, nesterov=False
+            name="sgd(nesterov=False)", lr=0.1, schedule="staircase", warmup=0.005, stairs=(0.5, 0.75), weight_decay=1e-4, clip=0.0
         ),
         train=Train(steps=64000, eval_every=2000, save_every=2000, log_every=100),
     )
@@ -50,7 +50,7 @@ def get_config(argument: str = "source") -> Config:
 def target(named: str) -> Config:
     """The recipe that starts from the source model."""
     return Config(
-        task=f"CIFAR ResNet to {pathlib.Path(named).name}, 20 labels a class",
+        title=f"CIFAR ResNet to {pathlib.Path(named).name}, 20 labels a class",
         new_head="always",
         data=dataclasses.replace(sources.named(named), per_class=20, val_per_class=10, augment=AUGMENT, batch_size=64),
         optim=Optim(name="adamw", lr=3e-3),

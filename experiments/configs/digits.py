@@ -24,9 +24,9 @@ def get_config(target: str = "invert") -> Config:
     """
     if target == "source":
         return Config(
-            task="digits, clean",
+            title="digits, clean",
             model="mlp(widths=(128, 128))",
-            normalise="none",
+            normalize="none",
             strategy="scratch",
             data=Data(source="digits", parts=(800, 997), part=0, val_share=0.15, test_size=0.15, batch_size=64),
             optim=Optim(name="adamw", lr=3e-3),
@@ -36,7 +36,7 @@ def get_config(target: str = "invert") -> Config:
         raise ValueError(f"digits.py:{target}: source, invert or rotate")
     shift = {"invert": Data(invert=True, noise=0.25), "rotate": Data(rotate=90.0)}[target]
     return Config(
-        task=f"digits, {target}",
+        title=f"digits, {target}",
         new_head="always",
         data=dataclasses.replace(
             shift, source="digits", parts=(800, 997), part=1, per_class=5, val_per_class=10, test_size=500, batch_size=50

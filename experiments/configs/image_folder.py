@@ -16,7 +16,7 @@ from tljax.train.optimizer import Optim
 def get_config(folder: str = "images") -> Config:
     """The recipe for the images below `folder`."""
     return Config(
-        task=pathlib.Path(folder).name,
+        title=pathlib.Path(folder).name,
         strategy="lp_ft",
         head_init="ridge",
         data=dataclasses.replace(sources.of_folder(folder), val_share=0.2, test_size=0.2, batch_size=32),

@@ -22,7 +22,7 @@ def get_config(folder: str = "banking77") -> Config:
     """The recipe; `folder` holds the two tables."""
     train, test = (f"text({f'{folder}/{name}.csv'!r}, label='category')" for name in ("train", "test"))
     return Config(
-        task="intents, 10 labels a class",
+        title="intents, 10 labels a class",
         new_head="always",
         input_size=(24,),
         data=Data(source=train, test=test, per_class=10, val_per_class=5, batch_size=32, eval_batch_size=256),

@@ -31,7 +31,7 @@ def get_config(named: str = "oxford_flowers102") -> Config:
     if named == "oxford_flowers102":
         splits = dataclasses.replace(splits, val=f"tfds({named!r}, split='validation')")
     return Config(
-        task=f"ViT to {pathlib.Path(named).name}",
+        title=f"ViT to {pathlib.Path(named).name}",
         new_head="always",
         strategy="layerwise_decay(gamma=0.75)",
         data=dataclasses.replace(splits, val_share=0.2, augment=AUGMENT, batch_size=64, eval_batch_size=64),

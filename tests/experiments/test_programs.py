@@ -1,163 +1,202 @@
 """The programs as their users call them, at sizes of seconds."""
 
+import csv
 import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from experiments import compare, evaluate, finetune, predict, pretrain, task, trials
-from tests.experiments.conftest import tiny
-from tljax import data, weights
+import tljax
+from experiments import compare, finetune, pretrain, sweep
+from experiments.config import Compare, Sweep
+from experiments.configs import image_folder
+from tests.experiments.conftest import call, shrunk, tiny
+from tests.runs.conftest import compilation_settings  # noqa: F401 - a fixture
 
 
-def test_pretrain_leaves_weights_and_says_whether_it_beats_the_majority(source_model):
-    result = json.loads((source_model / "result.json").read_text())
-    counts = np.bincount(task.make_splits(tiny())["test"].labels)
-    assert result["majority"] <= counts.max() / counts.sum() + 1e-9
-    for accuracy, said in ((0.99, "beats"), (result["majority"], "does not clearly beat")):
-        assert said in pretrain.verdict(result | {"metrics": {"accuracy": accuracy}})
-    assert pretrain.run(tiny(), source_model) == result  # the same command again
-    opened = weights.open(source_model)
+def test_pretrain_leaves_weights_and_says_whether_it_beats_the_majority(source_model, tmp_path, capsys):
+    pretrain.main(tiny(), str(tmp_path / "run"), "")
+    text = capsys.readouterr().out
+    assert " the majority model: " in text and "test (60 examples)" in text and "--config.weights" in text
+    opened = tljax.open(tmp_path / "run")
     assert opened.config.labels == tuple("0123456789") and opened.config.in_channels == 1 and opened.config.mean != ()
-    with pytest.raises(ValueError, match="starts from nothing"):
-        pretrain.run(tiny(strategy="full"), source_model / "other")
+    pretrain.main(tiny(), str(tmp_path / "run"), "")  # the same command again
+    assert text.endswith(capsys.readouterr().out)
+    for changes in ({"strategy": "full"}, {"weights": str(source_model)}):
+        with pytest.raises(ValueError, match="starts from nothing"):
+            pretrain.main(tiny(**changes), str(tmp_path / "other"), "")
 
 
-def test_finetune_writes_all_that_the_readme_lists_and_evaluate_agrees(source_model, tmp_path):
+def test_finetune_tells_what_it_wrote_and_evaluate_and_predict_agree(source_model, tmp_path, capsys):
     config = tiny(weights=str(source_model), strategy="lp_ft", head_init="ridge", new_head="always", train__ema=0.5)
-    config.train.certificate = "full"
-    result = finetune.run(config, tmp_path / "run")
-    keys = {"task", "strategy", "seed", "selected_on", "measured_on", "metrics", "params", "steps", "seconds", "certificate"}
-    assert keys | {"examples_per_second"} <= result.keys() and {"accuracy", "loss", "balanced_accuracy"} <= result["metrics"].keys()
-    assert [c["phase"] for c in result["certificate"]] == [0, 1] and not any(c["problems"] for c in result["certificate"])
-    assert result["certificate"][0]["full_flops"] > result["certificate"][0]["step_flops"]
-    assert json.loads((tmp_path / "run" / "result.json").read_text()) == json.loads(json.dumps(result))
-    for name in ("config.json", "metrics.jsonl", "events", "init", "checkpoints", "best", "model/model.safetensors", "model/config.json"):
-        assert (tmp_path / "run" / name).exists(), name
-    for name in ("curves", "confusion", "most_wrong"):
-        with Image.open(tmp_path / "run" / "figures" / f"{name}.png") as picture:
-            assert min(picture.size) > 200
-    assert "test (60 examples)" in finetune.show(result)
-    again = evaluate.run(str(tmp_path / "run" / "model"), "digits")
-    whole = task.make_splits(config)
-    assert again["examples"] == 1797 and sum(len(s) for s in whole.values()) == 60 + 40 + 40
-    assert finetune.run(config, tmp_path / "run") == json.loads(json.dumps(result))  # a finished run gives its result again
+    finetune.main(config, str(tmp_path / "run"), "1:2")
+    text = capsys.readouterr().out
+    assert "test (60 examples)" in text and "selected on val (40 examples), step " in text and "events/, profile/" in text
+    call("evaluate", f"--weights={tmp_path / 'run'}", "--data=digits", f"--out={tmp_path / 'e.json'}")
+    text = capsys.readouterr().out
+    result = json.loads((tmp_path / "e.json").read_text())
+    assert result["examples"] == 1797 and f"{result['metrics']['accuracy']:.4f}" in text and result["task"] == "classification"
+    call("evaluate", f"--weights={tmp_path / 'run'}", "--data=digits", "--metric=information")
+    assert "information" in capsys.readouterr().out
+    call("predict", f"--weights={tmp_path / 'run'}", "--data=digits", f"--out={tmp_path / 'p.jsonl'}", "--top=1")
+    rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
+    digits = tljax.data.create("digits")
+    right = np.mean([row["class"] == digits.classes[y] for row, y in zip(rows, digits.labels, strict=True)])
+    assert right == pytest.approx(result["metrics"]["accuracy"])
 
 
-def test_another_config_in_the_same_workdir_is_refused_by_name_and_logging_may_differ(source_model, tmp_path):
-    result = finetune.run(tiny(), tmp_path, quiet=True)
-    assert finetune.run(tiny(train__log_every=7, data__workers=1, train__save_every=2), tmp_path, quiet=True) == result
-    with pytest.raises(ValueError, match=r"config.optim.lr was 0.01, now 0.5; config.seed was 0, now 3"):
-        finetune.run(tiny(optim__lr=0.5, seed=3), tmp_path, quiet=True)
+def test_a_model_of_step_0_is_said_not_to_be_trained(source_model, tmp_path, capsys):
+    config = tiny(weights=str(source_model), strategy="probe", metric="log_loss", optim__lr=1e4)
+    finetune.main(config, str(tmp_path / "run"), "")
+    text = capsys.readouterr().out
+    assert "selected is the model before the first step: training did not improve its validation score" in text
+    header, values = (next(line for line in text.splitlines() if line.startswith(start)) for start in ("task", "tiny"))
+    at = header.index("trained")
+    assert values[at:].split()[0] == "0"
 
 
-def test_compare_measures_once_resumes_and_pictures(source_model, tmp_path, monkeypatch):
-    config = tiny(weights=str(source_model), new_head="always", train__steps=4, train__eval_every=2)
-    config.compare.strategies, config.compare.rates, config.compare.seeds = ("scratch", "probe"), (1e-2, 3e-2), (0, 1)
-    ran, true_run = [], finetune.run
+@pytest.mark.parametrize("kind", ["multilabel", "regression", "two numbers"])
+def test_the_recipe_for_ones_own_images_takes_every_kind_of_label(kind, tmp_path, capsys):
+    """The default recipe, evaluate and predict, whatever the labels are."""
+    rng = np.random.default_rng(0)
+    level = rng.uniform(30, 220, (60, 2))
+    x = (level.mean(1)[:, None, None, None] + rng.normal(0, 5, (60, 8, 8, 1))).clip(0, 255).astype(np.uint8)
+    y = {"multilabel": (level > 120).astype(np.int32), "regression": level.mean(1) * 10, "two numbers": level}[kind]
+    np.savez(tmp_path / "own.npz", x=x, y=y)
+    source = f"npz({str(tmp_path / 'own.npz')!r})"
+    config = image_folder.get_config("anywhere")
+    config.data.source, config.data.batch_size = source, 8
+    config.train.steps, config.train.eval_every, config.model, config.strategy = 20, 10, "mlp(widths=(16,))", "scratch"
+    pretrain.main(config, str(tmp_path / "source"), "")
+    config.weights, config.strategy, config.new_head = str(tmp_path / "source"), "lp_ft", "always"
+    assert config.head_init == "ridge"
+    finetune.main(config, str(tmp_path / "run"), "")
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    call("evaluate", f"--weights={tmp_path / 'run'}", f"--data={source}", f"--out={tmp_path / 'e.json'}")
+    metrics = json.loads((tmp_path / "e.json").read_text())["metrics"]
+    assert metrics.keys() == result["metrics"].keys()
+    if kind == "regression":
+        assert metrics["r2"] > 0.5
+    call("predict", f"--weights={tmp_path / 'run'}", f"--data={source}", f"--out={tmp_path / 'p.csv'}")
+    with open(tmp_path / "p.csv", encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 60
+    if kind == "regression":
+        assert np.mean((np.array([float(row["value"]) for row in rows]) - y) ** 2) == pytest.approx(metrics["mse"], rel=1e-3)
+    call("predict", f"--weights={tmp_path / 'run'}", f"--data={source}")
+    assert "probability 1.000" not in capsys.readouterr().out
 
-    def once(config, root, quiet=False):
-        if len(ran) == 2:
-            ran.append("killed")
-            raise KeyboardInterrupt
-        ran.append(root)
-        return true_run(config, root, quiet)
 
-    monkeypatch.setattr(finetune, "run", once)
-    with pytest.raises(KeyboardInterrupt):
-        compare.run(config, tmp_path)
-    rows = compare.run(config, tmp_path)
-    trained = [root for root in ran if root != "killed"]
-    assert len(trained) == len(set(trained)) == 2 * (2 + 1)  # two rates on the first seed, one further seed, for each strategy
-    written = [json.loads(line)["id"] for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
-    assert len(written) == len(set(written)) == 6 + 4 and sum(name.endswith("_test") for name in written) == 4
-    assert [(r["strategy"], r["seed"]) for r in rows] == [("scratch", 0), ("scratch", 1), ("probe", 0), ("probe", 1)]
-    tuned = [r for r in trials.read(tmp_path) if r["strategy"] == "probe" and r["seed"] == 0 and "measured_on" not in r]
-    assert rows[2]["lr"] == max(tuned, key=lambda r: r["val_accuracy"])["lr"]
-    text = compare.report(config, rows, tmp_path)
-    assert "measured on test (60 examples)" in text and "2 seeds" in text and "probe: " in text
-    assert (tmp_path / "table.md").exists() and (tmp_path / "figures" / "curves.png").exists()
+def test_a_class_that_only_the_test_split_has_is_named_with_a_flag_that_helps(source_model, tmp_path):
+    x = np.zeros((40, 8, 8, 1), np.uint8)
+    np.savez(tmp_path / "train.npz", x=x, y=np.array(["a", "b"] * 20))
+    np.savez(tmp_path / "test.npz", x=x[:6], y=np.array(["a", "b", "oslo"] * 2))
+    files = {name: f"npz({str(tmp_path / f'{name}.npz')!r})" for name in ("train", "test")}
+    config = tiny(weights=str(source_model), strategy="probe", data__source=files["train"], data__test=files["test"], train__steps=1)
+    config.data.per_class = config.data.val_per_class = 0
+    with pytest.raises(ValueError, match=r"test.npz.*names the classes \['oslo'\] that the training data lacks.*data\.classes"):
+        finetune.main(config, str(tmp_path / "run"), "")
+    config.data.classes = ("a", "b")  # as advised
+    finetune.main(config, str(tmp_path / "run"), "")
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["measured_on"] == "test (4 examples)"
 
 
-def test_a_folder_of_photos_from_fine_tuning_to_predictions(source_model, photos, tmp_path):
+def test_compare_and_sweep_take_a_recipe(source_model, tmp_path, capsys, compilation_settings):  # noqa: F811
+    config = tiny(weights=str(source_model), new_head="always", train__steps=2, train__eval_every=1)
+    config.compare = Compare(strategies=("scratch", "probe"), rates=(1e-2,), seeds=(0, 1))
+    compare.main(config, str(tmp_path / "compared"))
+    text = capsys.readouterr().out
+    assert "tiny: selected on validation, measured on test (60 examples)" in text and "trials.jsonl" in text
+    config.sweep, config.strategy, config.measure_on = Sweep(grid={"optim.lr": (1e-2, 3e-2)}, seeds=(0,)), "probe", "val"
+    sweep.main(config, str(tmp_path / "swept"))
+    text = capsys.readouterr().out
+    assert "selected: --config.optim.lr=" in text and "test" not in text.splitlines()[-6]
+    rows = [json.loads(line) for line in (tmp_path / "swept" / "trials.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in rows] == ["optim.lr=0.01_seed0", "optim.lr=0.03_seed0"]
+
+
+def test_a_folder_of_photos_from_fine_tuning_to_predictions(source_model, photos, tmp_path, capsys):
     config = tiny(weights=str(source_model), strategy="probe", data__source=f"folder({str(photos)!r})", data__test_size=0.25)
     config.data.per_class, config.data.val_per_class, config.data.val_share = 0, 0, 0.25
-    result = finetune.run(config, tmp_path / "run", quiet=True)
-    assert result["measured_on"] == "test (6 examples)" and result["params"]["trainable"] == 6 * 2 + 2
-    model = str(tmp_path / "run" / "model")
+    finetune.main(config, str(tmp_path / "run"), "")
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["measured_on"] == "test (6 examples)" and result["params"]["planned"] == 8 * 2 + 2
     (photos / "broken.png").write_bytes(b"\x89PNG nonsense")
+    model = f"--weights={tmp_path / 'run' / 'model'}"
     with pytest.raises(ValueError, match=r"broken.png"):
-        list(predict.run(model, str(photos)))
-    rows = list(predict.run(model, str(photos), top=2, on_error="skip", batch_size=5))
-    assert len(rows) == 24 and {p["class"] for p in rows[0]["predictions"]} == {"köln", "猫"}
-    assert all(sum(p["probability"] for p in row["predictions"]) == pytest.approx(1, abs=1e-5) for row in rows)
-    (one,) = predict.run(model, str(photos / "猫" / "3.png"), top=1)
-    same = next(row for row in rows if row["file"].endswith("猫/3.png"))
-    assert one["predictions"][0]["class"] == same["predictions"][0]["class"]
+        call("predict", model, f"--input={photos}")
+    capsys.readouterr()
+    call("predict", model, f"--input={photos}", "--top=2", "--on_error=skip", "--batch_size=5")
+    lines = capsys.readouterr().out.splitlines()
+    assert len([line for line in lines if ".png" in line and "köln " in line and "猫 " in line]) == 24
+    call("predict", model, f"--input={photos / '猫' / '3.png'}", "--top=2")
+    one = capsys.readouterr().out.splitlines()[-1]
+    same = next(line for line in lines if "猫/3.png" in line)
+    assert one.split()[1:] == same.split()[1:]
 
 
-def test_classes_are_matched_by_name():
-    source = data.from_arrays(np.zeros((3, 2), np.float32), np.array([0, 1, 2]), classes=("b", "c", "a"))
-    assert list(task.aligned(source, ("a", "b", "c", "d")).labels) == [1, 2, 0]
-    assert task.aligned(source, ("a", "b", "c", "d"))[0]["label"] == 1
-    with pytest.raises(ValueError, match=r"does not know the classes \['c'\]"):
-        task.aligned(source, ("a", "b"))
-    assert list(task.aligned(source, ("x", "y", "z"), by_order=True).labels) == [0, 1, 2]
+def test_predict_and_evaluate_say_what_is_missing(source_model, tmp_path):
+    with pytest.raises(ValueError, match=r"give --input .* or --data"):
+        call("predict", f"--weights={source_model}")
+    with pytest.raises(ValueError, match=r"give --input .* or --data"):
+        call("predict", f"--weights={source_model}", "--input=a", "--data=digits")
+    np.savez(tmp_path / "numbers.npz", x=np.zeros((4, 8, 8, 1), np.uint8), y=np.arange(4.0))
+    with pytest.raises(ValueError, match="the task classification needs a label of the kind class; its fields are x"):
+        call("evaluate", f"--weights={source_model}", f"--data=npz({str(tmp_path / 'numbers.npz')!r})")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        call("evaluate", "--weights=nowhere.pth", "--data=digits")
 
 
-def test_splits_are_disjoint_and_the_test_part_ignores_the_seed():
-    def keys(source):
-        return {source[i]["x"].tobytes() for i in range(len(source))}
-
-    a, b = task.make_splits(tiny()), task.make_splits(tiny(seed=1))
-    assert keys(a["test"]) == keys(b["test"]) and keys(a["train"]) != keys(b["train"])
-    assert not (keys(a["train"]) & keys(a["val"]) or keys(a["train"]) & keys(a["test"]) or keys(a["val"]) & keys(a["test"]))
-    shifted = task.make_splits(tiny(data__invert=True, data__parts=(800, 997), data__part=1))
-    assert len(shifted["test"]) == 60 and not keys(shifted["test"]) & keys(a["test"])
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"strategy": "full"}, "give config.weights"),
-        ({"strategy": "scratch(1)"}, "it is called as scratch()"),
-        ({"weights": "nowhere.pth", "strategy": "full"}, "nowhere.pth"),
-        ({"data__per_class": 900}, "class"),
-        ({"data__classes": ("0", "x")}, "x"),
-        ({"data__batch_size": 9, "train__accumulate": 2}, "does not divide into train.accumulate=2"),
-        ({"train__steps": 0}, "config.train.steps=0"),
-        ({"train__patience": -1}, "config.train.patience=-1"),
-        ({"train__patience": 2, "train__eval_every": 0}, "needs train.eval_every > 0"),
-        ({"train__patience": 2, "train__select": "last"}, "train.select='best'"),
-        ({"data__augment": ("flop",)}, "did you mean flip"),
-        ({"data__augment": ("flip(p=2.0)",)}, "p=2.0"),
-        ({"bn": "thaw"}, "config.bn='thaw'"),
-        ({"measure": "train"}, "config.measure='train'"),
-        ({"optim__name": "adam"}, "optim.name='adam'"),
-        ({"data__source": "digit"}, "did you mean digits"),
-        ({"objective": "mse(x=1)"}, "it is called as mse"),
-        ({"data__parts": (800,), "data__part": 2}, "config.data.part=2"),
-        ({"train__fsdp": 3}, "does not fit"),
-    ],
-)
-def test_bad_configs_are_named_before_anything_is_trained(changes, said, tmp_path):
-    with pytest.raises((ValueError, KeyError, FileNotFoundError)) as e:
-        finetune.run(tiny(**changes), tmp_path / "run", quiet=True)
-    assert said in str(e.value) and not (tmp_path / "run").exists()
+def test_extracted_features_train_a_model_of_vectors(source_model, photos, tmp_path, capsys):
+    out = tmp_path / "new" / "features.npz"
+    call("extract", f"--weights={source_model}", f"--data=folder({str(photos)!r})", f"--out={out}", "--batch_size=7")
+    assert f"written: {out}" in capsys.readouterr().out
+    source = f"npz({str(out)!r}, x='layer0', label='class')"
+    values = tljax.open(source_model).features(f"folder({str(photos)!r})")
+    np.testing.assert_allclose(tljax.data.create(source)[3]["x"], values["layer0"][3], atol=1e-5)
+    config = tiny(data__source=source, data__test_size=4, data__per_class=5, data__val_per_class=2)
+    pretrain.main(config, str(tmp_path / "run"), "")
+    assert "test (4 examples)" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("objective", "metric"), [("huber", "mse"), ("sigmoid_cross_entropy", "mean_average_precision")])
-def test_tasks_without_one_class_per_example_run_too(objective, metric, tmp_path):
-    x = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32)
-    y = x[:, 0] * 2 if objective == "huber" else (x[:, :3] > 0).astype(np.int32)
-    np.savez(tmp_path / "table.npz", x=x, y=y)
-    source = f"npz({str(tmp_path / 'table.npz')!r})"
-    config = tiny(model="mlp(widths=(8,))", objective=objective, data__source=source, data__test_size=20, train__steps=60, optim__lr=0.02)
-    config.data.per_class = config.data.val_per_class = 0
-    result = pretrain.run(config, tmp_path / "run")
-    assert result["measured_on"] == "test (20 examples)" and "majority" not in result
-    worst = {"mse": (y.var() if objective == "huber" else 0), "mean_average_precision": 0.7}[metric]
-    assert (result["metrics"][metric] < worst) == (metric == "mse")
-    with pytest.raises(ValueError, match="one class per example"):
-        compare.run(config, tmp_path / "compared")
+def test_probe_writes_a_table_and_a_picture(source_model, photos, tmp_path, capsys):
+    import shutil
+
+    held_out = shutil.copytree(photos, tmp_path / "held out")
+    train, test = f"--train=folder({str(photos)!r})", f"--test=folder({str(held_out)!r})"
+    call("probe", f"--weights={source_model}", train, test, f"--workdir={tmp_path / 'w'}", "--seeds=0,1", "--learner=ridge", "--pixels=4")
+    text = capsys.readouterr().out
+    assert "alpha chosen by 5-fold cross-validation (2 seeds)" in text and "pixels 4" in text
+    assert {path.name for path in (tmp_path / "w").iterdir()} == {"features", "figures", "probe.json", "table.md"}
+
+
+def test_convert_prints_report_and_config_and_a_dry_run_writes_nothing(source_model, tmp_path, capsys):
+    call("convert", f"--weights={source_model}", "--to=ours", f"--out={tmp_path / 'new'}", "--dry_run")
+    text = capsys.readouterr().out
+    assert "not written, as --dry_run says" in text and "model: mlp(widths=(8,))" in text and "labels: 0, 1, 2, 3, 4, ... (10)" in text
+    assert not (tmp_path / "new").exists()
+    call("convert", f"--weights={source_model}", "--to=ours", f"--out={tmp_path / 'new'}")
+    assert str(tmp_path / "new") in capsys.readouterr().out and tljax.open(tmp_path / "new").config.labels[0] == "0"
+
+
+def test_models_prints_the_catalog_and_writes_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    call("models", "--search=resnet20_cifar", "--stages", "--markdown", f"--json={tmp_path / 'models.json'}")
+    text = capsys.readouterr().out
+    (row,) = json.loads((tmp_path / "models.json").read_text())["models"]
+    assert row["name"] == "resnet20_cifar" and "4: stem stage1 stage2 stage3" in text and "BSD-2-Clause" in text
+
+
+def test_an_interrupted_workdir_is_said_to_be_one(source_model, tmp_path, monkeypatch, capsys):
+    from tljax.runs import results
+
+    monkeypatch.setattr(results, "finish", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        finetune.main(tiny(), str(tmp_path / "run"), "")
+    for program, rest in (("evaluate", "--data=digits"), ("predict", "--data=digits")):
+        with pytest.raises(ValueError, match=r"the run has not finished \(step 12 of 12\).*--best"):
+            call(program, f"--weights={tmp_path / 'run'}", rest)
+        capsys.readouterr()
+        call(program, f"--weights={tmp_path / 'run'}", rest, "--best")
+        assert len(capsys.readouterr().out.splitlines()) >= 3
+    assert shrunk(tiny()).train.steps == 2

@@ -8,10 +8,12 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from experiments import finetune, task, trials
 from experiments.configs import cifar_resnet, vit_flowers
-from tests.experiments.conftest import tiny
+from experiments.recipe import run_of
+from tests.experiments.conftest import shrunk, tiny
 from tljax import data, models, weights
+from tljax.runs import setup, splits, trials
+from tljax.runs.fit import fit
 
 
 @pytest.mark.parametrize(("name", "classes"), [("mnist", 10), ("cifar10", 10), ("oxford_flowers102", 102)])
@@ -26,11 +28,12 @@ def test_finetune_runs_on_data_sets_of_tfds(name, classes, source_model, tmp_pat
     )
     config.data.per_class, config.data.val_per_class, config.data.val_share = 0, 0, 0.25
     with tfds.testing.mock_data(num_examples=24):
-        result = finetune.run(config, tmp_path, quiet=True)
-        again, n = trials.measure_test(config, tmp_path)
+        run = run_of(config)
+        result = dict(fit(run, tmp_path, quiet=True).summary)
+        again, n = trials.measure_test(run, tmp_path)
         labels = data.create(config.data.test).labels
     assert result["measured_on"] == "test (24 examples)" and n == 24 and result["steps"] == 12
-    assert again.pop("loss") == pytest.approx(result["metrics"].pop("loss")) and again == result["metrics"]
+    assert again == pytest.approx(trials.numbers(result["metrics"]))
     assert [recall is not None for recall in result["metrics"]["per_class"]] == np.isin(np.arange(classes), labels).tolist()
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     losses = [row["loss"] for row in rows if row["split"] == "train"]
@@ -50,11 +53,10 @@ def test_finetune_runs_on_data_sets_of_tfds(name, classes, source_model, tmp_pat
 )
 def test_the_sources_of_the_recipes_are_there(get_config, argument, size, sizes, classes):
     config = get_config(argument)
-    config.validate()
     with tfds.testing.mock_data(num_examples=20):
-        splits = task.make_splits(config)
-        assert {name: len(source) for name, source in splits.items()} == sizes and len(splits["test"].classes) == classes
-        x = splits["train"][0]["x"]
+        train, val, test = splits.make(config.data, config.seed)
+        assert {"train": len(train), "val": len(val), "test": len(test)} == sizes and len(test.classes) == classes
+        x = train[0]["x"]
         assert x.dtype == np.uint8 and x.ndim == 3 and (size is None or x.shape[:2] == size)
 
 
@@ -71,21 +73,16 @@ def pictures(tmp_path):
     return tmp_path / "pictures"
 
 
-def shrunk(config):
-    config.data.batch_size, config.data.eval_batch_size = 8, 8
-    config.train.steps, config.train.eval_every, config.train.save_every, config.train.log_every = 2, 0, 0, 1
-    return config
-
-
 def test_the_cifar_recipe_from_source_to_target(pictures, tmp_path):
     source = shrunk(cifar_resnet.get_config(f"source,{pictures}"))
     assert models.create(source.model, num_classes=10, input_size=source.input_size).stages == ("stem", "stage1", "stage2", "stage3")
     source.model = "cnn(widths=(4, 4))"  # compiles in a tenth of the time
-    assert finetune.run(source, tmp_path / "source", quiet=True)["measured_on"] == "test (6 examples)"
+    assert fit(run_of(source), tmp_path / "source", quiet=True).summary["measured_on"] == "test (6 examples)"
     target = shrunk(cifar_resnet.get_config(str(pictures)))
     target.weights = str(tmp_path / "source")
-    made = task.make(target)
-    assert made.new_head and made.config.input_size == (32, 32) and {name: len(s) for name, s in made.splits.items()}["train"] == 3 * 20
+    run = run_of(target)
+    assert run.pretrained.new_head and run.pretrained.config.input_size == (32, 32) and len(run.train) == 3 * 20
+    setup.prepare(run)
 
 
 def test_the_vit_recipe_from_a_vit_of_another_task(pictures, tmp_path):
@@ -95,8 +92,8 @@ def test_the_vit_recipe_from_a_vit_of_another_task(pictures, tmp_path):
     weights.save(tmp_path / "vit", models.init(model, jax.random.key(0)), described)
     config = shrunk(vit_flowers.get_config(str(pictures)))
     config.weights = str(tmp_path / "vit")
-    result = finetune.run(config, tmp_path / "run", quiet=True)
-    assert result["measured_on"] == "test (6 examples)" and result["params"]["trainable"] > 0
+    result = fit(run_of(config), tmp_path / "run", quiet=True).summary
+    assert result["measured_on"] == "test (6 examples)" and result["params"]["planned"] > 0
     assert weights.open(tmp_path / "run").config.labels == ("a", "b", "c")
 
 
@@ -105,5 +102,5 @@ def test_any_recipe_takes_tfds_instead_of_its_folder(pictures):
     config.data.source, config.data.test = "tfds('cifar10', split='train')", "tfds('cifar10', split='test')"
     config.data.per_class = config.data.val_per_class = 1
     with tfds.testing.mock_data(num_examples=200):
-        splits = task.make_splits(config)
-    assert len(splits["train"]) == len(splits["val"]) == 10 and data.class_counts(splits["train"]).tolist() == [1] * 10
+        train, val, _ = splits.make(config.data, 0)
+    assert len(train) == len(val) == 10 and data.class_counts(train).tolist() == [1] * 10

@@ -1,4 +1,4 @@
-"""What every program does first and last: join the other processes, and end bad input with one line."""
+"""The frame of every program: flags, joining the other processes, one line for bad input."""
 
 import ast
 import difflib
@@ -13,8 +13,8 @@ import jax
 from absl import app, flags
 from ml_collections import config_flags
 
-from experiments import overrides
 from experiments.config import Config
+from tljax.runs import fields
 from tljax.train.checkpoint import Damaged
 from tljax.train.logger import NonFinite
 
@@ -84,7 +84,7 @@ def _parsed(argv: list[str]) -> list[str]:
 
 def _unknown(argv: list[str]) -> str:
     """One line on the first ``--config.FIELD`` that a config does not have, with the fields that may be meant; empty: there is none."""
-    known = list(overrides.fields(Config))
+    known = list(fields.names(Config))
     for field in (found[1] for arg in argv if (found := re.match(r"--?(?:no)?config\.([\w.]+)", arg))):
         if field not in known:
             beside = [name for name in known if name.rpartition(".")[0] == field.rpartition(".")[0]]
