@@ -59,7 +59,7 @@ class Strategy:
       init: ``"pretrained"``, or ``"scratch"`` to ignore the pretrained values.
       decay: ordered ``(regex, factor)``: the factor on the weight decay; by default biases and normalization scales have none.
       trained_bn: the BatchNorm mode of parts that train and that no rule of a phase names, ``"stored"`` or ``"batch"``; empty: ``"batch"``
-        from scratch, else ``"stored"``, which was no worse in any setting measured (docs/batchnorm.md).
+        from scratch, else ``"stored"``, the better one in most settings measured (docs/batchnorm.md).
       call: the expression that makes it, set by the registry.
     """
 
