@@ -66,7 +66,6 @@ class _Validation:
 
     def __init__(self, ready: setup.Setup, checkpoints: checkpoint.Checkpoints, log: logger.Logger):
         self.ready, self.checkpoints, self.log = ready, checkpoints, log
-        self.compiled = setup.compiled_metrics(ready) if ready.metric else ()
         self.recorded = {row["step"] for row in logger.read(log.root) if row["split"] == "val"}
 
     def __call__(self, step: int, state: State) -> bool:
@@ -80,8 +79,8 @@ class _Validation:
         run, metric = self.ready.run, self.ready.metric
         variables = evaluated(state)
         numbers: dict[str, Any] = {}
-        for chosen, compiled in reversed(list(zip(self.ready.measured, self.compiled, strict=True))):
-            numbers |= results.measured(self.ready, chosen, compiled, variables, self.ready.val)[0]
+        for chosen in reversed(self.ready.measured):
+            numbers |= results.measured(self.ready, chosen, variables, self.ready.val)[0]
         assert metric is not None
         score = metric.signed(numbers)
         if not np.isfinite(score):

@@ -76,12 +76,12 @@ class Pretrained(weights.Pretrained):
         created = data.create(source)
         view = self.view(created, by_order=by_order) if chosen.labels else self.task.view(created)
 
-        def statistics(variables: Mapping[str, Any], batch: Mapping[str, Any]) -> Any:
-            run = forward.evaluating(self.model, data.on_device(self.config), variables)
-            return metrics.of_batch(chosen, run, self.task.labeled(batch, self.config.num_classes) if chosen.labels else batch)
+        def labeled(batch: Mapping[str, Any]) -> Mapping[str, Any]:
+            return self.task.labeled(batch, self.config.num_classes) if chosen.labels else batch
 
+        run = measure.compile_metric(chosen, self.model, data.on_device(self.config), labeled, sharding.make_mesh())
         options = self._options(view, batch_size)
-        values = measure.statistics(chosen, self._compiled(statistics), self._placed(), view, workers=workers, title=title, **options)
+        values = measure.statistics(chosen, run, self._placed(), view, workers=workers, title=title, **options)
         return measure.numbers(chosen, {"": values}), values
 
     def features(self, source: Any, stages: str | Sequence[str] = "all", batch_size: int = 256) -> dict[str, np.ndarray]:
@@ -114,6 +114,10 @@ class Pretrained(weights.Pretrained):
         if not self.task.form or not (view.classes or self.config.labels):
             return view
         return data.relabel(view, tasks.classification_names(self.config), by_order=by_order)
+
+    def answers(self, source: data.Source, batch_size: int = 8) -> Any:
+        """The task's answers `[N, ...]` for the N examples of a source with the task's fields: what `predict` makes rows of."""
+        return measure.gather(self._compiled(self._answer), self._placed(), source, **self._options(source, batch_size))
 
     def _answer(self, variables: Mapping[str, Any], batch: Mapping[str, Any]) -> Any:
         return self.task.answers(forward.evaluating(self.model, data.on_device(self.config), variables)(batch), batch)

@@ -42,7 +42,6 @@ class Result:
 def measured(
     ready: setup.Setup,
     metric: metrics.Metric,
-    compiled: measure.Compiled,
     variables: Mapping[str, Any],
     sources: Mapping[str, data.Source],
     title: str = "",
@@ -54,7 +53,7 @@ def measured(
     statistics = {
         name: measure.statistics(
             metric,
-            compiled,
+            ready.compiled(metric),
             own,
             source,
             batch_size=run.eval_batch_size,
@@ -91,19 +90,15 @@ def finish(ready: setup.Setup, root: pathlib.Path, variables: Mapping[str, Any],
     task_metric = metrics.create(ready.task.metric, **ready.task.facts(config.num_classes))
     labeled = {name: s for name, s in sources.items() if s is not None and (not task_metric.labels or ready.task.has_labels(s))}
     if labeled:
-        compiled = measure.compile_metric(
-            task_metric, ready.training.model, ready.training.transform,
-            lambda batch: ready.task.labeled(batch, config.num_classes), ready.training.mesh,
-        )  # fmt: skip
-        numbers, statistics = measured(ready, task_metric, compiled, variables, labeled, title="" if quiet else f"measuring on {split}")
+        numbers, statistics = measured(ready, task_metric, variables, labeled, title="" if quiet else f"measuring on {split}")
     rows = logger.read(root)
     summary = _summary(ready, variables, step=step, steps=steps, split=split, sources=labeled)
     summary |= {"score": _score(ready, rows, step), "metrics": numbers}
     summary |= _speed(rows, steps * sum(ready.sizes.values())) | {"certificate": workdirs.certificates(root)}
     result = Result(step, summary["score"], numbers, _trained(ready, host, config, root), summary["certificate"], summary)
+    if not quiet:
+        _draw(ready, root, result, rows, statistics, labeled)
     if jax.process_index() == 0:
-        if not quiet:
-            _draw(ready, root, result, rows, statistics, labeled)
         workdirs.write_json(root / workdirs.RESULT, summary)
     return result
 
@@ -192,35 +187,29 @@ def _draw(
     statistics: Mapping[str, Any],
     sources: Mapping[str, data.Source],
 ) -> None:
-    """Learning curves and the task's pictures; one that fails is a warning, for the model is saved."""
+    """Learning curves and the task's pictures; one that fails is a warning, for the model is saved.
+
+    All processes come here, for answers are computed on all devices; process 0 writes.
+    """
     folder, run = root / "figures", ready.run
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, source in sources.items():
         prefix = f"{name}_" if name else ""
 
         def answer(indices: Sequence[int], source: data.Source = source) -> Any:
-            return _answers(result.pretrained, data.take(source, list(indices)), ready)
+            return result.pretrained.answers(data.take(source, list(indices)))
 
         try:
             drawn = ready.task.pictures(statistics[name], source, run.pretrained.config.labels or source.classes, answer)
             for file, picture in drawn.items():
-                pictures.draw(picture, folder / f"{prefix}{file}")
+                if jax.process_index() == 0:
+                    pictures.draw(picture, folder / f"{prefix}{file}")
         except Exception as e:
             logging.warning("%s: a picture could not be drawn: %s", folder, e)
-    if ready.metric is not None:
+    if ready.metric is not None and jax.process_index() == 0:
         try:
             key = ready.metric.score[0]
             shown = [row if row["split"] == "train" else {"step": row["step"], f"val_{key}": row[key]} for row in rows]
             curves.single_run(shown, folder / "curves.png", metric=f"val_{key}")
         except Exception as e:
             logging.warning("%s: the learning curves could not be drawn: %s", folder, e)
-
-
-def _answers(opened: Pretrained, source: data.Source, ready: setup.Setup) -> Any:
-    def run(variables: Any, batch: Any) -> Any:
-        return ready.task.answers(forward.evaluating(opened.model, ready.training.transform, variables)(batch), batch)
-
-    host = data.on_host(opened.config, kinds=source.fields)
-    mesh = sharding.make_mesh(devices=jax.local_devices()[:1]) if jax.process_count() > 1 else sharding.make_mesh()
-    placed = sharding.put(opened.variables, sharding.shardings(opened.variables, mesh))
-    return measure.gather(jax.jit(run), placed, source, batch_size=8, host=host, mesh=mesh)

@@ -31,6 +31,7 @@ class Setup:
       measured: the metrics of a validation: the one that selects and, where it is another, the task's.
       host: ``stream name -> the host half of preprocessing`` of training.
       sizes: batch size of each stream.
+      programs: compiled metrics so far (`compiled`).
     """
 
     run: Run
@@ -43,16 +44,22 @@ class Setup:
     measured: tuple[metrics.Metric, ...]
     host: Mapping[str, Callable[..., Any]]
     sizes: Mapping[str, int]
+    programs: dict[str, measure.Compiled] = dataclasses.field(default_factory=dict)
 
     def batches(self, phase: plan.Plan, step: int) -> Iterator[Batch]:
         """The training batches of a phase from a step on, this process's part."""
         return data.train_batches(
-            _nested(self.train), self._sizes(), self.run.seed, step, phase.span.stop, _nested(self.host),
+            _nested(self.train), _nested(self.sizes), self.run.seed, step, phase.span.stop, _nested(self.host),
             jax.process_index(), jax.process_count(), self.run.workers,
         )  # fmt: skip
 
-    def _sizes(self) -> Any:
-        return _nested(self.sizes)
+    def compiled(self, metric: metrics.Metric) -> measure.Compiled:
+        """The compiled function of a metric: one for all splits and steps that are measured by it."""
+        key = metric.call or str(id(metric))
+        if key not in self.programs:
+            t, n = self.training, self.run.pretrained.config.num_classes
+            self.programs[key] = measure.compile_metric(metric, t.model, t.transform, lambda batch: self.task.labeled(batch, n), t.mesh)
+        return self.programs[key]
 
 
 def prepare(run: Run) -> Setup:
@@ -155,16 +162,6 @@ def _labeled(task: tasks.Task, num_classes: int, train: Mapping[str, data.Source
     if list(train) == [""]:
         return lambda batch: task.labeled(batch, num_classes)
     return lambda batch: {name: task.labeled(part, num_classes) if name in train else part for name, part in batch.items()}
-
-
-def compiled_metrics(setup: Setup) -> tuple[measure.Compiled, ...]:
-    """One compiled function for each of `Setup.measured`."""
-    t, task, n = setup.training, setup.task, setup.run.pretrained.config.num_classes
-
-    def labeled(batch: Batch) -> Batch:
-        return task.labeled(batch, n)
-
-    return tuple(measure.compile_metric(metric, t.model, t.transform, labeled, t.mesh) for metric in setup.measured)
 
 
 def _objective(run: Run, task: tasks.Task, train: Mapping[str, data.Source]) -> objectives.Objective:
