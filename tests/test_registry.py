@@ -98,6 +98,18 @@ def test_a_result_remembers_its_call_without_the_facts_that_were_filled_in():
     assert registry.create("number(1, 2)") == registry["number"](1, 2) == 3  # no field for a call
 
 
+def test_a_changed_copy_does_not_claim_the_call_of_the_first():
+    @dataclasses.dataclass(frozen=True)
+    class Closed:
+        size: int
+        call: str = dataclasses.field(default="", init=False)
+
+    registry = Registry("closed")
+    registry.register("closed")(lambda size=1: Closed(size))
+    made = registry.create("closed(3)")
+    assert made.call == "closed(3)" and dataclasses.replace(made, size=4).call == ""
+
+
 def test_an_object_passes_through():
     registry, thing = things(), Thing(1)
     assert registry.create(thing, facts=(1,)) is thing and registry.create(len) is len and registry.create(None) is None

@@ -5,6 +5,7 @@ file in that room with a decorated function: the room imports all its files, so 
 """
 
 import ast
+import copy
 import dataclasses
 import difflib
 import functools
@@ -14,7 +15,9 @@ import pkgutil
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +128,14 @@ def _recording(factory: Callable[..., Any], name: str) -> Callable[..., Any]:
 def _marked(result: Any, call: Call) -> Any:
     """The result with the expression that makes it, where it has a field for that."""
     has_field = dataclasses.is_dataclass(result) and any(field.name == "call" for field in dataclasses.fields(result))
-    return dataclasses.replace(result, call=str(call)) if has_field else result  # type: ignore[type-var]
+    return remember(result, str(call)) if has_field else result
+
+
+def remember(result: T, expression: str) -> T:
+    """Copy a result with the expression that makes it in its field `call`, which is not passed on by `dataclasses.replace`."""
+    copied = copy.copy(result)
+    object.__setattr__(copied, "call", expression)
+    return copied
 
 
 def _check_types(signature: inspect.Signature, arguments: Mapping[str, Any]) -> None:

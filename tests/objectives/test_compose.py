@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.train.tiny import PLAIN, batch, close, labeled, tiny
-from tljax import models, objectives, strategies, trees
+from tljax import models, objectives, registry, strategies, trees
 from tljax.objectives import Aux, Context, Objective
 from tljax.train import training
 
@@ -108,14 +108,15 @@ def counting(name, coupled="", streams=(), views=None, forms=()):
         value = (context.params["objective"]["w"] * context.hyper["inner"]).sum()
         return value, Aux(jnp.float32(1), {}, kept=fields["z"][:, 0], losses={"part": value})
 
-    return Objective(
+    made = Objective(
         loss,
         init=lambda key, model, variables, fields: ({"w": jax.random.normal(key, (2,))}, {"count": jnp.zeros(())}),
         prepare=lambda params, state, model, variables, one_pass: (params, {"count": state["count"] + 100}),
         after=lambda variables, state, kept, step: {"count": state["count"] + kept.shape[0]},
         streams=streams, views=views, forms=forms, rules=(("w", strategies.FROZEN),), hyper={"inner": 2.0},
-        couples_examples=coupled, call=name,
+        couples_examples=coupled,
     )  # fmt: skip
+    return registry.remember(made, name)
 
 
 def test_every_term_keeps_its_own_parameters_state_strengths_and_rules():

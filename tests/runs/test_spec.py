@@ -122,6 +122,16 @@ def test_a_sum_with_an_objective_of_ones_own_cannot_describe_itself_either(base)
     assert spec.spec(with_(base, objective=both))["objective"] == "cross_entropy + 0.01 * l2_sp"
 
 
+def test_a_changed_copy_of_a_registered_objective_or_metric_cannot_describe_itself(base):
+    loss = objectives.cross_entropy()
+    for field, changed in (
+        ("objective", dataclasses.replace(loss, loss=lambda *a: loss.loss(*a))),
+        ("metric", dataclasses.replace(metrics.accuracy(), score=("accuracy", -1.0))),
+    ):
+        with pytest.raises(ValueError, match=f"{field}: .* cannot describe itself"):
+            spec.spec(dataclasses.replace(base, **{field: changed}))
+
+
 def test_a_source_of_ones_own_is_told_by_what_it_holds(base):
     class Mine:
         fields = types.MappingProxyType({"x": "vector", "label": "class"})

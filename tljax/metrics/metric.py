@@ -30,7 +30,7 @@ class Metric:
         rows of all examples are gathered on the host.
       streams: the validation streams that `host` reads together; empty: each stream is measured alone.
       labels: whether `device` reads ``batch["label"]``.
-      call: the expression that makes it, set by the registry.
+      call: the expression that makes it, set by the registry; empty for an object of one's own, and after `dataclasses.replace`.
     """
 
     device: Callable[[Callable[..., Any], Mapping[str, Any]], Statistics]
@@ -39,7 +39,7 @@ class Metric:
     sums: bool = False
     streams: tuple[str, ...] = ()
     labels: bool = True
-    call: str = ""
+    call: str = dataclasses.field(default="", init=False)
 
     def signed(self, numbers: Mapping[str, Any]) -> float:
         """The score of measured numbers, larger is better."""

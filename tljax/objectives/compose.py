@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from tljax import registry
 from tljax.objectives.objective import Aux, Context, Forward, Objective, objectives
 
 Terms = tuple[tuple[str, float, Objective], ...]
@@ -50,7 +51,7 @@ def add(*terms: Objective | tuple[Objective, float]) -> Objective:
     pairs = [term if isinstance(term, tuple) else (term, 1.0) for term in terms]
     named: Terms = tuple((name, strength, term) for name, (term, strength) in zip(_names([p[0] for p in pairs]), pairs, strict=True))
     parts = [term for _, _, term in named]
-    return Objective(
+    made = Objective(
         loss=_loss(named),
         init=_init(named),
         prepare=_prepare(named) if any(p.prepare for p in parts) else None,
@@ -62,8 +63,8 @@ def add(*terms: Objective | tuple[Objective, float]) -> Objective:
         metric=next((p.metric for p in parts if p.metric), ""),
         hyper={name: strength for name, strength, _ in named} | {f"{n}.{k}": v for n, _, term in named for k, v in term.hyper.items()},
         couples_examples="; ".join(p.couples_examples for p in parts if p.couples_examples),
-        call=_call(named),
     )
+    return registry.remember(made, _call(named))
 
 
 def _call(terms: Terms) -> str:

@@ -80,7 +80,7 @@ class Objective:
       metric: the default metric, a call expression; empty: the task's.
       hyper: strengths by name with their values; `context.hyper` holds them as arrays.
       couples_examples: why examples of a batch depend on each other (negatives, moments); accumulation is then refused. Empty: they do not.
-      call: the expression that makes it, set by the registry.
+      call: the expression that makes it, set by the registry; empty for an object of one's own, and after `dataclasses.replace`.
     """
 
     loss: Callable[..., tuple[jax.Array, Aux]]
@@ -94,7 +94,7 @@ class Objective:
     metric: str = ""
     hyper: Mapping[str, float] = dataclasses.field(default_factory=dict)
     couples_examples: str = ""
-    call: str = ""
+    call: str = dataclasses.field(default="", init=False)
 
 
 def weights(batch: Mapping[str, Any]) -> jax.Array:

@@ -1,7 +1,7 @@
 """What an augmentation is: steps that move, recolor or mix examples."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -61,13 +61,13 @@ Step = Spatial | Color | Mixing | HostCrop
 class Operation:
     """An augmentation: steps one after the other. All steps of an example get one key, and images as float32 in [0, 1].
 
-    Args:
+    Attributes:
       steps: what is done.
-      call: the expression that makes it.
+      call: the expression that makes it, set by the registry.
     """
 
     steps: tuple[Step, ...]
-    call: str = ""
+    call: str = field(default="", init=False)
 
     @property
     def on_host(self) -> bool:
