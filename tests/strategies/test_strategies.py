@@ -86,15 +86,21 @@ def modes(strategy, **changes):
     return strategies.bn_modes(strategy, phase, strategies.groups(phase, NORMED), STAGES)
 
 
-def test_trained_stages_keep_stored_statistics_but_from_scratch():
-    assert set(modes("full").values()) == set(modes("freeze_first(1)").values()) == set(modes("lp_ft").values()) == {"stored"}
-    assert modes("scratch") == dict.fromkeys((*STAGES, "head"), "batch")
-    mixed = dataclasses.replace(strategies.create("freeze_first(2)", STAGES), init="scratch")
-    assert modes(mixed) == {"stem": "stored", "a": "stored", "b": "batch", "head": "batch"}
+def test_a_stage_keeps_its_statistics_where_it_trains_more_slowly_than_at_the_full_rate():
+    backbone = lambda mode: dict.fromkeys(STAGES, mode)  # noqa: E731
+    assert modes("full") == modes("scratch") == modes("gradual_unfreezing") == backbone("batch") | {"head": "batch"}
+    assert modes("lp_ft") == backbone("stored") | {"head": "stored"}
+    assert modes("full(backbone_rate=0.1)") == modes("layerwise_decay") == modes("probe") == backbone("stored") | {"head": "batch"}
+    assert modes("layerwise_decay(gamma=1.0)") == modes("full") and modes("freeze_first(2)")["a"] == "stored"
+    for name in ("freeze_first(2)", "scratch"):
+        chosen = dataclasses.replace(strategies.create(name, STAGES), trained_bn="stored")
+        assert set(modes(chosen).values()) == {"stored"}
+    slow = dataclasses.replace(strategies.create("full(backbone_rate=0.1)", STAGES), init="scratch")
+    assert modes(slow) == modes("scratch")
 
 
 def test_rules_say_whose_statistics_a_part_uses_and_the_first_wins():
-    assert modes("probe", bn=(("a", "batch"),)) == {"stem": "stored", "a": "batch", "b": "stored", "head": "stored"}
+    assert modes("probe", bn=(("a", "batch"),)) == {"stem": "stored", "a": "batch", "b": "stored", "head": "batch"}
     assert modes("scratch", bn=(("s.*", "stored"), ("stem|b", "recalibrate"))) == {
         "stem": "stored", "a": "batch", "b": "recalibrate", "head": "batch",
     }  # fmt: skip

@@ -59,7 +59,7 @@ class Strategy:
       init: ``"pretrained"``, or ``"scratch"`` to ignore the pretrained values.
       decay: ordered ``(regex, factor)``: the factor on the weight decay; by default biases and normalization scales have none.
       trained_bn: the BatchNorm mode of parts that train and that no rule of a phase names, ``"stored"`` or ``"batch"``; empty: ``"batch"``
-        from scratch, else ``"stored"``, the better one in most settings measured (docs/batchnorm.md).
+        from scratch and where a part trains at the full rate, ``"stored"`` where it trains more slowly (measured: docs/batchnorm.md).
       call: the expression that makes it, set by the registry.
     """
 
@@ -139,8 +139,9 @@ def unfrozen_at(phases: Sequence[Span], params: Mapping[str, Any]) -> tuple[tree
 def bn_modes(strategy: Strategy, phase: Phase, group_tree: Mapping[str, Any], stages: Sequence[str]) -> dict[str, str]:
     """The BatchNorm mode of each part (stages and ``"head"``) in a phase.
 
-    A part of which scales and biases alone train keeps its stored statistics unless a rule says otherwise: what trains there is the norm
-    layers themselves.
+    Unless a rule or `Strategy.trained_bn` says otherwise, a part uses the statistics of its batch where it trains at the full rate
+    (``lr_scale`` 1) or from scratch, and keeps the stored ones where it trains more slowly. A part of which scales and biases alone train
+    keeps them too: what trains there is the norm layers themselves.
 
     Raises:
       ValueError: a rule that matches no part.
@@ -152,9 +153,9 @@ def bn_modes(strategy: Strategy, phase: Phase, group_tree: Mapping[str, Any], st
     modes = {}
     for part in parts:
         prefix = "head/" if part == "head" else f"backbone/{part}/"
-        trains = any(path.startswith(prefix) and not path.endswith(("/scale", "/bias")) for path in flat)
-        own = strategy.trained_bn or ("batch" if strategy.init == "scratch" else "stored")
-        default = own if trains else "stored"
+        rates = [g.lr_scale for path, g in flat.items() if path.startswith(prefix) and not path.endswith(("/scale", "/bias"))]
+        fast = strategy.init == "scratch" or max(rates, default=0.0) >= 1
+        default = (strategy.trained_bn or ("batch" if fast else "stored")) if rates else "stored"
         modes[part] = next((mode for regex, mode in phase.bn if re.fullmatch(regex, part)), default)
     return modes
 
