@@ -6,9 +6,9 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-
 from tests.golden import drawn
 from tests.golden.towers import texts
+
 from tests.weights import two_towers
 from tljax import weights
 from tljax.evaluate import zeroshot

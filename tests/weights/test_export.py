@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors
-
 from tests.golden import case
 from tests.golden.roundtrip import BESIDE, described
+
 from tljax import models, registry, trees, weights
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.export import completed

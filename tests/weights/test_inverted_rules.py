@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from tests.weights import foreign
-from tljax.models import efficientnet, mobilenet_v2, mobilenet_v3
 from tljax.weights.keymap import table, translate
 from tljax.weights.recognise import recognise
 from tljax.weights.rules import inverted as inverted_rules
+from tljax.zoo.efficientnet import model as efficientnet
+from tljax.zoo.mobilenet_v2 import model as mobilenet_v2
+from tljax.zoo.mobilenet_v3 import model as mobilenet_v3
 
 TF = "padding='asymmetric', epsilon=0.001"
 MANIFESTS = Path(__file__).parent.parent / "golden" / "manifests"

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-
 from tests.golden import case, ours
+
 from tljax import models, trees
 from tljax.weights.keymap import CONV, IDENTITY, LINEAR, Keymap, file_name, keymaps, part, table, translate
-from tljax.weights.keymaps.cifar_resnet import DEPTHS
+from tljax.zoo.resnet_cifar.keymaps import DEPTHS
 
 CIFAR = keymaps["cifar_resnet"]()
 CASES = {one.family: one for one in sorted(case.every().values(), key=lambda one: not one.live)}  # a golden one where there is one

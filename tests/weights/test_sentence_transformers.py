@@ -7,8 +7,8 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-
 from tests.golden.sentences import SENTENCES, minilm
+
 from tests.weights import foreign
 from tljax import data, models, weights
 

@@ -2,7 +2,7 @@
 
 from tljax import registry
 from tljax.models.create import backbones, create, feature_size, heads, init, shapes
-from tljax.models.heads import FIXED_HEADS
+from tljax.models.heads.classifiers import FIXED_HEADS
 from tljax.models.part import Part, part
 from tljax.models.transfer import Backbone, Batch, Outputs, TransferModel, mean_pool, tap
 

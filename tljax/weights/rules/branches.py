@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tljax.models.branches import Conv, Layer, Max, Part, Parts, Residual, conv_names, widened
+from tljax.models.layers.branches import Conv, Layer, Max, Part, Parts, Residual, conv_names, widened
 from tljax.weights.rules import keras as keras_rules
 from tljax.weights.rules import layers as rules
 from tljax.weights.rules.layers import Rules

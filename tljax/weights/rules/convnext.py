@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tljax.models.convnext import SIZES
 from tljax.weights.keymap import IDENTITY, Shapes, Transform
 from tljax.weights.rules import expression
 from tljax.weights.rules.layers import Rules, conv, layer_norm, linear
+from tljax.zoo.convnext.model import SIZES
 
 SCALE = Transform("[D, 1, 1] -> [D]", 3, lambda a: a[:, 0, 0], lambda a: a[:, None, None])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tljax.models.inverted_residual import Plan
+from tljax.models.layers.inverted_residual import Plan
 from tljax.weights.keymap import Shapes, table, translate
 from tljax.weights.rules import keras as keras_rules
 from tljax.weights.rules.layers import Rules

@@ -1,0 +1,182 @@
+"""Stages of inverted residuals (Sandler et al. 2018), of which MobileNets and EfficientNets are made."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from tljax.models.layers.convolution import DepthwiseConv, Padding, batch_norm, image_conv, pointwise
+from tljax.models.transfer import Backbone, Batch, at_least_float32
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "relu": nn.relu,
+    "relu6": nn.relu6,
+    "silu": nn.silu,
+    "hard_swish": nn.hard_swish,
+    "sigmoid": nn.sigmoid,
+    "hard_sigmoid": nn.hard_sigmoid,
+}
+
+Style = tuple[str, float, float]
+"""Padding at stride 2 (``"symmetric"``: `size // 2` on every side, PyTorch; ``"asymmetric"``: TensorFlow's SAME), epsilon and momentum of
+BatchNorm."""
+
+
+class Spec(NamedTuple):
+    """One block.
+
+    Attributes:
+      name: of its module.
+      kernel: side of the depthwise kernel.
+      stride: of that convolution.
+      inner: its channels.
+      width: outputs.
+      squeeze: channels of squeeze-and-excitation; 0: none.
+      activation: of the block, a key of `ACTIVATIONS`.
+      gates: the two activations of squeeze-and-excitation.
+      drop_path: the probability that an example skips the branch in training (Huang et al. 2016).
+    """
+
+    name: str
+    kernel: int
+    stride: int
+    inner: int
+    width: int
+    squeeze: int = 0
+    activation: str = "relu6"
+    gates: tuple[str, str] = ("silu", "sigmoid")
+    drop_path: float = 0.0
+
+
+class Plan(NamedTuple):
+    """A network: channels of its first convolution, its blocks by stage, channels and activation of its last convolution.
+
+    And the channels of a layer after pooling; 0: there is none.
+    """
+
+    stem: int
+    stages: Mapping[str, tuple[Spec, ...]]
+    last: int
+    activation: str
+    penultimate: int = 0
+
+
+def divisible(channels: float) -> int:
+    """The multiple of 8 that is nearest to `channels`, but neither 0 nor below nine tenths of it."""
+    near = max(8, int(channels + 4) // 8 * 8)
+    return near + 8 if near < 0.9 * channels else near
+
+
+def same(padding: str, size: int) -> Padding:
+    """What a convolution of this size is padded by."""
+    return "SAME" if padding == "asymmetric" else ((size // 2, size // 2), (size // 2, size // 2))
+
+
+class Stem(nn.Module):
+    """3x3 convolution of stride 2, BatchNorm, activation: `x [B, H, W, C]` -> `[B, H/2, W/2, width]`."""
+
+    width: int
+    activation: str
+    style: Style
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
+        padding, epsilon, momentum = self.style
+        x = image_conv(self.width, 2, same(padding, 3), self.dtype, "conv")(batch["x"])
+        return batch | {"x": ACTIVATIONS[self.activation](batch_norm(batch_stats_in, self.dtype, "bn", epsilon, momentum)(x))}
+
+
+class LastConv(nn.Module):
+    """1x1 convolution, BatchNorm, activation: `x [B, H, W, C]` -> `[B, H, W, width]`."""
+
+    width: int
+    activation: str
+    style: Style
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
+        _, epsilon, momentum = self.style
+        x = pointwise(self.width, self.dtype, "conv")(batch["x"])
+        return batch | {"x": ACTIVATIONS[self.activation](batch_norm(batch_stats_in, self.dtype, "bn", epsilon, momentum)(x))}
+
+
+class SqueezeExcite(nn.Module):
+    """``x * gate(expand(activation(reduce(mean of x))))`` with 1x1 convolutions (Hu et al. 2018); `[B, H, W, C]` stays."""
+
+    width: int
+    gates: tuple[str, str]
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        activation, gate = (ACTIVATIONS[name] for name in self.gates)
+        mean = at_least_float32(x).mean((1, 2), keepdims=True).astype(x.dtype)
+        y = activation(nn.Conv(self.width, (1, 1), dtype=self.dtype, name="reduce")(mean))
+        return x * gate(nn.Conv(x.shape[-1], (1, 1), dtype=self.dtype, name="expand")(y))
+
+
+class InvertedResidual(nn.Module):
+    """Wider by a 1x1 convolution, a depthwise convolution, squeeze-and-excitation, narrower by a 1x1 convolution without activation.
+
+    `x [B, H, W, C]` -> `[B, H/stride, W/stride, width]`; added to `x` where the shape stays. Where `inner` is C, nothing widens.
+    """
+
+    spec: Spec
+    style: Style
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool, batch_stats_in: bool) -> jax.Array:
+        spec, (padding, epsilon, momentum) = self.spec, self.style
+        activation = ACTIVATIONS[spec.activation]
+        norm = functools.partial(batch_norm, batch_stats_in, self.dtype, epsilon=epsilon, momentum=momentum)
+        y = x
+        if spec.inner != x.shape[-1]:
+            y = activation(norm(name="expand_bn")(pointwise(spec.inner, self.dtype, "expand")(y)))
+        y = DepthwiseConv(spec.kernel, spec.stride, same(padding, spec.kernel), self.dtype, name="depthwise")(y)
+        y = activation(norm(name="depthwise_bn")(y))
+        if spec.squeeze:
+            y = SqueezeExcite(spec.squeeze, spec.gates, self.dtype, name="se")(y)
+        y = norm(name="project_bn")(pointwise(spec.width, self.dtype, "project")(y))
+        if spec.stride > 1 or spec.width != x.shape[-1]:
+            return y
+        return x + nn.Dropout(spec.drop_path, broadcast_dims=(1, 2, 3), deterministic=not train)(y)
+
+
+class InvertedStage(nn.Module):
+    """The blocks of one resolution."""
+
+    specs: tuple[Spec, ...]
+    style: Style
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
+        x = batch["x"]
+        for spec in self.specs:
+            x = InvertedResidual(spec, self.style, self.dtype, name=spec.name)(x, train, batch_stats_in)
+        return batch | {"x": x}
+
+
+def backbone(plan: Plan, style: Style, in_channels: int, input_size: tuple[int, ...], dtype: str, tail: tuple[Any, ...] = ()) -> Backbone:
+    """Stages ``stem``, those of the plan, ``last`` and those of `tail`, which is given as in `Backbone.layout`.
+
+    Raises:
+      ValueError: an unknown padding, an epsilon or momentum outside its range.
+    """
+    padding, epsilon, momentum = style
+    if padding not in ("symmetric", "asymmetric") or epsilon <= 0 or not 0 <= momentum < 1:
+        raise ValueError(f"padding={padding!r} is symmetric or asymmetric, epsilon={epsilon} above 0, momentum={momentum} in [0, 1)")
+    compute = jnp.dtype(dtype)
+    layout = (
+        ("stem", Stem, (plan.stem, plan.activation, style, compute)),
+        *((name, InvertedStage, (specs, style, compute)) for name, specs in plan.stages.items()),
+        ("last", LastConv, (plan.last, plan.activation, style, compute)),
+        *tail,
+    )
+    return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

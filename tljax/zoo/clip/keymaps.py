@@ -1,0 +1,185 @@
+"""CLIP's two towers, named as in the original (github.com/openai/CLIP) and open_clip: one file, two models.
+
+CLIP's two towers, named as in Hugging Face's ``CLIPModel``, ``CLIPVisionModelWithProjection``, ``CLIPTextModelWithProjection``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tljax.weights.config import PretrainedConfig, adapt_channels
+from tljax.weights.keymap import CONV, IDENTITY, Keymap, Shapes, keymaps
+from tljax.weights.rules.layers import Rules, layer_norm, linear, numbered
+from tljax.weights.rules.vit import TOKEN, TOKENS, blocks, facts, fields, packed, settled, towers_block
+from tljax.zoo.clip.model import IMAGE, TEXT
+
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+"""Of the pixels that CLIP was trained on, in [0, 1], RGB."""
+
+
+def _block(name: str, path: str) -> Rules:
+    return {
+        **layer_norm(f"{name}ln_1", f"{path}norm1"),
+        **packed(rf"{name}attn\.in_proj", f"{path}attention", joint="_"),
+        **linear(rf"{name}attn\.out_proj", f"{path}attention/out"),
+        **layer_norm(f"{name}ln_2", f"{path}norm2"),
+        **linear(rf"{name}mlp\.c_fc", f"{path}mlp/fc1"),
+        **linear(rf"{name}mlp\.c_proj", f"{path}mlp/fc2"),
+    }
+
+
+_IMAGE: Rules = {
+    r"visual\.class_embedding": ("params/backbone/embed/cls", TOKEN),
+    r"visual\.positional_embedding": ("params/backbone/embed/position", TOKENS),
+    r"visual\.conv1\.weight": ("params/backbone/embed/proj/kernel", CONV),
+    **layer_norm(r"visual\.ln_pre", "backbone/embed/norm"),
+    **numbered(r"visual\.transformer\.resblocks", _block),
+    **layer_norm(r"visual\.ln_post", "backbone/norm"),
+    r"visual\.proj": ("params/backbone/projection/kernel", IDENTITY),
+}
+_TEXT: Rules = {
+    r"token_embedding\.weight": ("params/backbone/embed/word", IDENTITY),
+    r"positional_embedding": ("params/backbone/embed/position", IDENTITY),
+    **numbered(r"transformer\.resblocks", _block),
+    **layer_norm("ln_final", "backbone/norm"),
+    r"text_projection": ("params/backbone/projection/kernel", IDENTITY),
+}
+_BOTH = (r"logit_scale", r"input_resolution", r"context_length", r"vocab_size", r"attn_mask")
+_NOT_IMAGE = (r"token_embedding\.weight", r"positional_embedding", r"transformer\..*", r"ln_final\..*", r"text_projection", *_BOTH)
+
+ASSUMED = (
+    "64 channels a head, GELU approximated by x sigmoid(1.702 x) as in OpenAI's weights (open_clip's own are trained with the exact one)"
+)
+
+
+def _infer_image(shapes: Shapes) -> dict[str, Any]:
+    block, inner = r"visual\.transformer\.resblocks\.(\d+)\.", "visual.transformer.resblocks.0.mlp.c_fc.weight"
+    found = facts(shapes, "visual.conv1.weight", "visual.positional_embedding", 1, block, inner)
+    return image_fields(shapes, found, (shapes.get("visual.proj") or (0, 0))[-1])
+
+
+def image_fields(shapes: Shapes, found: dict[str, Any], projection: int) -> dict[str, Any]:
+    """`fields` of an image tower."""
+    return fields(shapes, tuple(IMAGE), found | {"heads": max(found["width"] // 64, 1), "projection": projection})
+
+
+def _infer_text(shapes: Shapes) -> dict[str, Any]:
+    projection = (shapes.get("text_projection") or (0, 0))[-1]
+    inner, block = "transformer.resblocks.0.mlp.c_fc.weight", r"transformer\.resblocks\.(\d+)\."
+    found = text_facts(shapes, "token_embedding.weight", "positional_embedding", inner, block)
+    return fields(shapes, tuple(TEXT), found | {"projection": projection})
+
+
+def text_facts(shapes: Shapes, word: str, position: str, inner: str, block: str) -> dict[str, Any]:
+    """The arguments of a text tower that shapes tell, 64 channels a head. Raises ValueError where it has no embeddings or blocks."""
+    table, places = shapes.get(word, ()), shapes.get(position, ())
+    if len(table) != 2 or len(places) != 2:
+        name, shape = (word, table) if len(table) != 2 else (position, places)
+        raise ValueError(f"{name} is {shape or 'absent'}, not of two axes")
+    found = blocks(shapes, block, inner, shapes.get(inner, ()), table[1])
+    found |= {"heads": max(table[1] // 64, 1), "positions": places[0], "in_channels": table[0], "input_size": (places[0],)}
+    return found
+
+
+def image_config(fields: dict[str, Any], names: str) -> PretrainedConfig:
+    """CLIP's mean and deviation, the centre of a bicubic resize."""
+    channels = fields["in_channels"]
+    return PretrainedConfig(
+        **fields,
+        mean=adapt_channels(MEAN, channels),
+        std=adapt_channels(STD, channels),
+        channel_order="L" if channels == 1 else "RGB",
+        interpolation="bicubic",
+        source=f"names of {names}; {ASSUMED} and its preprocessing are assumed",
+    )
+
+
+def text_config(fields: dict[str, Any], names: str) -> PretrainedConfig:
+    """What a text tower needs to be told: nothing but where it comes from."""
+    return PretrainedConfig(**fields, source=f"names of {names}; {ASSUMED}, is assumed")
+
+
+@keymaps.register
+def clip_image() -> Keymap:
+    """Radford et al. 2021: the Vision Transformer, its features projected to where texts' are."""
+    return Keymap("clip_image", _IMAGE, _infer_image, lambda fields: image_config(fields, "CLIP and open_clip"), _NOT_IMAGE)
+
+
+@keymaps.register
+def clip_text() -> Keymap:
+    """Radford et al. 2021: the text Transformer, its features projected to where images' are."""
+    ignored = (r"visual\..*", *_BOTH)
+    return Keymap("clip_text", _TEXT, _infer_text, lambda fields: text_config(fields, "CLIP and open_clip"), ignored)
+
+
+_IMAGE_HF: Rules = {
+    r"vision_model\.embeddings\.class_embedding": ("params/backbone/embed/cls", TOKEN),
+    r"vision_model\.embeddings\.position_embedding\.weight": ("params/backbone/embed/position", TOKENS),
+    r"vision_model\.embeddings\.patch_embedding\.weight": ("params/backbone/embed/proj/kernel", CONV),
+    **layer_norm(r"vision_model\.pre_layrnorm", "backbone/embed/norm"),
+    **numbered(r"vision_model\.encoder\.layers", towers_block),
+    **layer_norm(r"vision_model\.post_layernorm", "backbone/norm"),
+    **linear("visual_projection", "backbone/projection", bias=False),
+}
+_TEXT_HF: Rules = {
+    r"text_model\.embeddings\.token_embedding\.weight": ("params/backbone/embed/word", IDENTITY),
+    r"text_model\.embeddings\.position_embedding\.weight": ("params/backbone/embed/position", IDENTITY),
+    **numbered(r"text_model\.encoder\.layers", towers_block),
+    **layer_norm(r"text_model\.final_layer_norm", "backbone/norm"),
+    **linear("text_projection", "backbone/projection", bias=False),
+}
+TEXT_FACTS = (
+    "text_model.embeddings.token_embedding.weight",
+    "text_model.embeddings.position_embedding.weight",
+    "text_model.encoder.layers.0.mlp.fc1.weight",
+    r"text_model\.encoder\.layers\.(\d+)\.",
+)
+"""Where `text_facts` finds what it reads."""
+
+_IDS = r"(?:text|vision)_model\.embeddings\.position_ids"
+
+
+def _infer_image_hf(shapes: Shapes) -> dict[str, Any]:
+    top = "vision_model.embeddings."
+    if f"{top}class_embedding" not in shapes:
+        raise ValueError(f"it has no {top}class_embedding")
+    block, inner = r"vision_model\.encoder\.layers\.(\d+)\.", "vision_model.encoder.layers.0.mlp.fc1.weight"
+    found = facts(shapes, f"{top}patch_embedding.weight", f"{top}position_embedding.weight", 1, block, inner)
+    return image_fields(shapes, found, (shapes.get("visual_projection.weight") or (0,))[0])
+
+
+def _infer_text_hf(shapes: Shapes) -> dict[str, Any]:
+    if "text_projection.weight" not in shapes:
+        raise ValueError("it has no text_projection.weight")
+    found = text_facts(shapes, *TEXT_FACTS)
+    return fields(shapes, tuple(TEXT), found | {"projection": shapes["text_projection.weight"][0]})
+
+
+def _settle_image(fields: dict[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
+    return settled(fields, foreign, "vision_config")
+
+
+def _settle_text(fields: dict[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
+    return settled(fields, foreign, "text_config")
+
+
+@keymaps.register
+def clip_image_hf() -> Keymap:
+    """Radford et al. 2021: the Vision Transformer, its features projected to where texts' are."""
+    ignored = (r"text_model\..*", r"text_projection\.weight", r"logit_scale", _IDS)
+    return Keymap(
+        "clip_image_hf",
+        _IMAGE_HF,
+        _infer_image_hf,
+        lambda fields: image_config(fields, "Hugging Face's CLIP"),
+        ignored,
+        settle=_settle_image,
+    )
+
+
+@keymaps.register
+def clip_text_hf() -> Keymap:
+    """Radford et al. 2021: the text Transformer, its features projected to where images' are."""
+    ignored = (r"vision_model\..*", r"visual_projection\.weight", r"logit_scale", _IDS)
+    return Keymap(
+        "clip_text_hf", _TEXT_HF, _infer_text_hf, lambda fields: text_config(fields, "Hugging Face's CLIP"), ignored, settle=_settle_text
+    )

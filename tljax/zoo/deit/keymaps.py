@@ -1,0 +1,89 @@
+"""DeiT with a distillation token, named as in timm and as in the original (github.com/facebookresearch/deit).
+
+DeiT with a distillation token, named as in Hugging Face's ``DeiTModel``, ``DeiTForImageClassificationWithTeacher``.
+"""
+
+from typing import Any
+
+from tljax.weights.beside import published
+from tljax.weights.config import PretrainedConfig
+from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
+from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
+from tljax.weights.rules.presets import imagenet_config
+from tljax.weights.rules.vit import HEADS, facts, fields, settled, timm_block
+from tljax.zoo.vit.keymaps import backbone, found
+
+NAMES = ("deit_tiny", "deit_small", "deit_base")
+
+_RULES: Rules = {
+    r"cls_token": ("params/backbone/embed/cls", IDENTITY),
+    r"dist_token": ("params/backbone/embed/distilled", IDENTITY),
+    r"pos_embed": ("params/backbone/embed/position", IDENTITY),
+    **conv(r"patch_embed\.proj", "backbone/embed/proj", bias=True),
+    **numbered("blocks", timm_block),
+    **layer_norm("norm", "backbone/norm"),
+    **linear("head", "head/cls"),
+    **linear("head_dist", "head/distilled"),
+}
+
+
+def _infer(shapes: Shapes) -> dict[str, Any]:
+    if "dist_token" not in shapes:
+        raise ValueError("it has no dist_token")
+    found = facts(shapes, "patch_embed.proj.weight", "pos_embed", 2, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
+    return fields(shapes, NAMES, found | {"heads": HEADS.get(found["width"], 0)}, "head.weight") | {"head": "distilled"}
+
+
+def _config(fields: dict[str, Any]) -> PretrainedConfig:
+    return imagenet_config(
+        fields,
+        crop_fraction=0.9,
+        interpolation="bicubic",
+        source="names of timm's DeiT; 64 channels a head, ImageNet's mean and deviation, the central 0.9 of a bicubic resize and, for 1000"
+        " classes, the order of ImageNet's labels are assumed",
+    )
+
+
+@keymaps.register
+def deit() -> Keymap:
+    """Touvron et al. 2021; both classifiers, averaged. Without a distillation token a file is one of the family ``vit``."""
+    return Keymap("deit", _RULES, _infer, _config, settle=settled)
+
+
+_RULES_HF: Rules = {
+    **backbone(r"deit\."),
+    r"deit\.embeddings\.distillation_token": ("params/backbone/embed/distilled", IDENTITY),
+    **backbone(""),
+    r"embeddings\.distillation_token": ("params/backbone/embed/distilled", IDENTITY),
+    **linear("cls_classifier", "head/cls"),
+    **linear("distillation_classifier", "head/distilled"),
+}
+
+
+def _infer_hf(shapes: Shapes) -> dict[str, Any]:
+    prefix = "deit." if any(name.startswith("deit.") for name in shapes) else ""
+    if f"{prefix}embeddings.distillation_token" not in shapes:
+        raise ValueError(f"it has no {prefix}embeddings.distillation_token")
+    return fields(shapes, NAMES, found(shapes, prefix, 2), "cls_classifier.weight") | {"head": "distilled"}
+
+
+def _config_hf(fields: dict[str, Any]) -> PretrainedConfig:
+    return imagenet_config(
+        fields,
+        interpolation="bicubic",
+        source="names of Hugging Face's DeiT; 64 channels a head, a LayerNorm eps of 1e-12, ImageNet's mean and deviation, the central 224"
+        " of 256, bicubic, and, for 1000 classes, the order of ImageNet's labels are assumed where no config.json says otherwise",
+    )
+
+
+def _publish(config: PretrainedConfig, shapes: Shapes) -> published.Files:
+    content = {"model_type": "deit"} | published.vision_transformer(config)
+    return published.classifier(config, "DeiT", content, "ForImageClassificationWithTeacher")
+
+
+@keymaps.register
+def deit_hf() -> Keymap:
+    """Touvron et al. 2021; the pooler, which no classifier reads, is left out."""
+    return Keymap(
+        "deit_hf", _RULES_HF, _infer_hf, _config_hf, (r"(?:deit\.)?pooler\.dense\.(?:weight|bias)",), settle=settled, publish=_publish
+    )

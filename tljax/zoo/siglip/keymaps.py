@@ -1,0 +1,130 @@
+"""SigLIP's two towers, named as in Hugging Face's ``SiglipModel``.
+
+SigLIP's image tower, named as in timm (``vit_base_patch16_siglip_224``).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tljax.weights.config import PretrainedConfig
+from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
+from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
+from tljax.weights.rules.vit import TOKENS, facts, fields, packed, settled, timm_block, towers_block
+from tljax.zoo.clip.keymaps import TEXT_FACTS, text_facts
+from tljax.zoo.siglip.model import SIZES
+from tljax.zoo.vit.keymaps import assumed
+
+_HEAD = r"vision_model\.head\."
+
+_IMAGE: Rules = {
+    r"vision_model\.embeddings\.position_embedding\.weight": ("params/backbone/embed/position", TOKENS),
+    **conv(r"vision_model\.embeddings\.patch_embedding", "backbone/embed/proj", bias=True),
+    **numbered(r"vision_model\.encoder\.layers", towers_block),
+    **layer_norm(r"vision_model\.post_layernorm", "backbone/norm"),
+    f"{_HEAD}probe": ("params/backbone/map/probe", IDENTITY),
+    **packed(rf"{_HEAD}attention\.in_proj", "backbone/map/attention", joint="_"),
+    **linear(rf"{_HEAD}attention\.out_proj", "backbone/map/attention/out"),
+    **layer_norm(f"{_HEAD}layernorm", "backbone/map/norm"),
+    **linear(rf"{_HEAD}mlp\.fc1", "backbone/map/mlp/fc1"),
+    **linear(rf"{_HEAD}mlp\.fc2", "backbone/map/mlp/fc2"),
+}
+_TEXT: Rules = {
+    r"text_model\.embeddings\.token_embedding\.weight": ("params/backbone/embed/word", IDENTITY),
+    r"text_model\.embeddings\.position_embedding\.weight": ("params/backbone/embed/position", IDENTITY),
+    **numbered(r"text_model\.encoder\.layers", towers_block),
+    **layer_norm(r"text_model\.final_layer_norm", "backbone/norm"),
+    **linear(r"text_model\.head", "backbone/projection"),
+}
+_BOTH = (r"logit_scale", r"logit_bias", r"(?:text|vision)_model\.embeddings\.position_ids")
+HEADS = {size["width"]: size["heads"] for size in SIZES.values()}
+
+
+def _infer_image(shapes: Shapes) -> dict[str, Any]:
+    if "vision_model.head.probe" not in shapes:
+        raise ValueError("it has no vision_model.head.probe")
+    top, layer = "vision_model.embeddings.", "vision_model.encoder.layers.0.mlp.fc1.weight"
+    block = r"vision_model\.encoder\.layers\.(\d+)\."
+    found = facts(shapes, f"{top}patch_embedding.weight", f"{top}position_embedding.weight", 0, block, layer)
+    names = tuple(f"siglip_image_{size}" for size in SIZES)
+    return fields(shapes, names, found | {"heads": HEADS.get(found["width"], 0)})
+
+
+def _infer_text(shapes: Shapes) -> dict[str, Any]:
+    if "text_model.head.weight" not in shapes:
+        raise ValueError("it has no text_model.head.weight")
+    found = text_facts(shapes, *TEXT_FACTS)
+    found |= {"heads": HEADS.get(found["width"], 0), "projection": shapes["text_model.head.weight"][0]}
+    return fields(shapes, tuple(f"siglip_text_{size}" for size in SIZES), found)
+
+
+def _settle_image(fields: dict[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
+    return settled(fields, foreign, "vision_config")
+
+
+def _settle_text(fields: dict[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
+    return settled(fields, foreign, "text_config")
+
+
+_SAID = "names of Hugging Face's SigLIP; the heads of the published sizes and GELU by tanh are assumed where no config.json says otherwise"
+
+
+def _image_config(fields: dict[str, Any]) -> PretrainedConfig:
+    said = f"{_SAID}; inputs with mean = std = 0.5, a bicubic resize of which the centre is taken (SigLIP squeezes images to a square)"
+    return assumed(fields, interpolation="bicubic", source=said)
+
+
+def _text_config(fields: dict[str, Any]) -> PretrainedConfig:
+    return PretrainedConfig(**fields, source=f"{_SAID}; texts are padded to their full length, padding is seen")
+
+
+@keymaps.register
+def siglip_image_hf() -> Keymap:
+    """Zhai et al. 2023: patches without a class token, pooled by attention."""
+    ignored = (r"text_model\..*", *_BOTH)
+    return Keymap("siglip_image_hf", _IMAGE, _infer_image, _image_config, ignored, settle=_settle_image)
+
+
+@keymaps.register
+def siglip_text_hf() -> Keymap:
+    """Zhai et al. 2023: tokens that all see each other, pooled at the last one."""
+    ignored = (r"vision_model\..*", *_BOTH)
+    return Keymap("siglip_text_hf", _TEXT, _infer_text, _text_config, ignored, settle=_settle_text)
+
+
+_RULES: Rules = {
+    r"pos_embed": ("params/backbone/embed/position", IDENTITY),
+    **conv(r"patch_embed\.proj", "backbone/embed/proj", bias=True),
+    **numbered("blocks", timm_block),
+    **layer_norm("norm", "backbone/norm"),
+    r"attn_pool\.latent": ("params/backbone/map/probe", IDENTITY),
+    **linear(r"attn_pool\.q", "backbone/map/attention/query"),
+    **packed(r"attn_pool\.kv", "backbone/map/attention", ("key", "value")),
+    **linear(r"attn_pool\.proj", "backbone/map/attention/out"),
+    **layer_norm(r"attn_pool\.norm", "backbone/map/norm"),
+    **linear(r"attn_pool\.mlp\.fc1", "backbone/map/mlp/fc1"),
+    **linear(r"attn_pool\.mlp\.fc2", "backbone/map/mlp/fc2"),
+    **linear("head", "head"),
+}
+
+
+def _infer(shapes: Shapes) -> dict[str, Any]:
+    if "attn_pool.latent" not in shapes:
+        raise ValueError("it has no attn_pool.latent")
+    found = facts(shapes, "patch_embed.proj.weight", "pos_embed", 0, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
+    # timm's first SigLIP models have the exact GELU (its later ``gelu_tanh`` ones the same names)
+    found |= {"heads": HEADS.get(found["width"], 0), "activation": "gelu"}
+    return fields(shapes, tuple(f"siglip_image_{size}" for size in SIZES), found, "head.weight")
+
+
+def _config(fields: dict[str, Any]) -> PretrainedConfig:
+    said = (
+        "names of timm's SigLIP; the heads of the published sizes and, as in timm, the exact GELU are assumed; inputs with mean = std ="
+        " 0.5, a bicubic resize of which the centre is taken"
+    )
+    return assumed(fields, interpolation="bicubic", source=said)
+
+
+@keymaps.register
+def siglip_image() -> Keymap:
+    """Zhai et al. 2023: patches without a class token, pooled by attention; timm keeps no text tower."""
+    return Keymap("siglip_image", _RULES, _infer, _config, settle=settled)

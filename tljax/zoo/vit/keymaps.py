@@ -1,0 +1,212 @@
+"""Vision Transformers named as in timm (github.com/huggingface/pytorch-image-models).
+
+Vision Transformers named as in Hugging Face transformers' ``ViTModel``, ``ViTForImageClassification``.
+
+Vision Transformers named as in the ``.npz`` files of Google's vision_transformer and AugReg (Steiner et al. 2022).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tljax import registry
+from tljax.weights import imagenet
+from tljax.weights.beside import published
+from tljax.weights.config import PretrainedConfig
+from tljax.weights.keymap import IDENTITY, Keymap, Shapes, Transform, keymaps
+from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
+from tljax.weights.rules.vit import HEADS, attention, facts, fields, settled, timm_block
+from tljax.zoo.vit.model import SIZES
+
+_RULES: Rules = {
+    r"cls_token": ("params/backbone/embed/cls", IDENTITY),
+    r"pos_embed": ("params/backbone/embed/position", IDENTITY),
+    **conv(r"patch_embed\.proj", "backbone/embed/proj", bias=True),
+    **numbered("blocks", timm_block),
+    **layer_norm("norm", "backbone/norm"),
+    **layer_norm("fc_norm", "backbone/norm"),
+    **linear(r"pre_logits\.fc", "backbone/pre_logits"),
+    **linear("head", "head"),
+}
+
+
+def assumed(fields: dict[str, Any], **more: Any) -> PretrainedConfig:
+    """A config with the inputs of Dosovitskiy et al. 2021, in [-1, 1]."""
+    half = (0.5,) * fields["in_channels"]
+    labels = imagenet.labels()
+    values = {
+        "mean": half,
+        "std": half,
+        "channel_order": "L" if fields["in_channels"] == 1 else "RGB",
+        "labels": labels if fields["num_classes"] == len(labels) else (),
+    }
+    return PretrainedConfig(**(values | fields | more))
+
+
+def _infer(shapes: Shapes) -> dict[str, Any]:
+    if "norm.weight" in shapes and "fc_norm.weight" in shapes:
+        raise ValueError("it has both norm and fc_norm")
+    found = facts(shapes, "patch_embed.proj.weight", "pos_embed", 1, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
+    found["heads"] = HEADS.get(found["width"], 0)
+    found["pool"] = "mean" if "fc_norm.weight" in shapes else "cls"
+    found["pre_logits"] = (shapes.get("pre_logits.fc.weight") or (0,))[0]
+    return fields(shapes, tuple(SIZES), found, "head.weight")
+
+
+def _config(fields: dict[str, Any]) -> PretrainedConfig:
+    return assumed(
+        fields,
+        crop_fraction=0.9,
+        interpolation="bicubic",
+        source="names of timm's ViT; 64 channels a head, the inputs of its augreg weights (mean = std = 0.5, the central 0.9 of a bicubic"
+        " resize) and, for 1000 classes, the order of ImageNet's labels are assumed",
+    )
+
+
+def _finish(config: PretrainedConfig, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """With mean pooling timm calls the last norm ``fc_norm``."""
+    mean = registry.parse(config.model)[2].get("pool") == "mean"
+    return {f"fc_{name}" if mean and name.startswith("norm.") else name: a for name, a in arrays.items()}
+
+
+@keymaps.register
+def vit() -> Keymap:
+    """Dosovitskiy et al. 2021; class token with the norm before pooling, or mean of the patches with the norm (``fc_norm``) after it.
+
+    DeiT without a distillation token (Touvron et al. 2021) has the same names and shapes, but ImageNet's mean and deviation.
+    """
+    return Keymap("vit", _RULES, _infer, _config, settle=settled, finish=_finish)
+
+
+def _block(name: str, path: str) -> Rules:
+    return {
+        **layer_norm(f"{name}layernorm_before", f"{path}norm1"),
+        **attention(rf"{name}attention\.attention", f"{path}attention", query="query", key="key", value="value"),
+        **linear(rf"{name}attention\.output\.dense", f"{path}attention/out"),
+        **layer_norm(f"{name}layernorm_after", f"{path}norm2"),
+        **linear(rf"{name}intermediate\.dense", f"{path}mlp/fc1"),
+        **linear(rf"{name}output\.dense", f"{path}mlp/fc2"),
+    }
+
+
+def backbone(prefix: str) -> Rules:
+    """The rules of everything but the head, whose names begin with the regex `prefix`."""
+    return {
+        rf"{prefix}embeddings\.cls_token": ("params/backbone/embed/cls", IDENTITY),
+        rf"{prefix}embeddings\.position_embeddings": ("params/backbone/embed/position", IDENTITY),
+        **conv(rf"{prefix}embeddings\.patch_embeddings\.projection", "backbone/embed/proj", bias=True),
+        **numbered(rf"{prefix}encoder\.layer", _block),
+        **layer_norm(f"{prefix}layernorm", "backbone/norm"),
+    }
+
+
+def found(shapes: Shapes, prefix: str, learned: int) -> dict[str, Any]:
+    """`facts`, heads and the epsilon of a file whose names begin with `prefix`."""
+    proj, position = (f"{prefix}embeddings.{name}" for name in ("patch_embeddings.projection.weight", "position_embeddings"))
+    told = facts(shapes, proj, position, learned, rf"{prefix}encoder\.layer\.(\d+)\.", f"{prefix}encoder.layer.0.intermediate.dense.weight")
+    return told | {"heads": HEADS.get(told["width"], 0), "epsilon": 1e-12}
+
+
+_RULES_HF = {**backbone(r"vit\."), **backbone(""), **linear("classifier", "head")}
+
+
+def _infer_hf(shapes: Shapes) -> dict[str, Any]:
+    prefix = "vit." if any(name.startswith("vit.") for name in shapes) else ""
+    return fields(shapes, tuple(SIZES), found(shapes, prefix, 1), "classifier.weight")
+
+
+def _config_hf(fields: dict[str, Any]) -> PretrainedConfig:
+    return assumed(
+        fields,
+        source="names of Hugging Face's ViT; 64 channels a head, a LayerNorm eps of 1e-12, inputs with mean = std = 0.5, a bilinear resize"
+        " and, for 1000 classes, the order of ImageNet's labels are assumed where no config.json says otherwise",
+    )
+
+
+def _publish(config: PretrainedConfig, shapes: Shapes) -> published.Files:
+    return published.classifier(config, "ViT", {"model_type": "vit"} | published.vision_transformer(config))
+
+
+@keymaps.register
+def vit_hf() -> Keymap:
+    """Dosovitskiy et al. 2021; the pooler, which no classifier reads, is left out."""
+    ignored = (r"(?:vit\.)?pooler\.dense\.(?:weight|bias)",)
+    return Keymap("vit_hf", _RULES_HF, _infer_hf, _config_hf, ignored, settle=settled, publish=_publish)
+
+
+def _heads(width: int) -> int:
+    return max(width // 64, 1)
+
+
+def _split(a: np.ndarray) -> np.ndarray:
+    """The last axis cut into heads of 64 channels."""
+    return a.reshape(*a.shape[:-1], _heads(a.shape[-1]), -1)
+
+
+IN = Transform("[D, heads, D / heads] -> [D, D]", 3, lambda a: a.reshape(len(a), -1), _split)
+IN_BIAS = Transform("[heads, D / heads] -> [D]", 2, lambda a: a.reshape(-1), _split)
+OUT = Transform(
+    "[heads, D / heads, D] -> [D, D]", 3, lambda a: a.reshape(-1, a.shape[-1]), lambda a: a.reshape(_heads(len(a)), -1, a.shape[-1])
+)
+
+
+def _dense(name: str, path: str, kernel: Transform = IDENTITY, bias: Transform = IDENTITY) -> Rules:
+    return {f"{name}/kernel": (f"params/{path}/kernel", kernel), f"{name}/bias": (f"params/{path}/bias", bias)}
+
+
+def _norm(name: str, path: str) -> Rules:
+    return {f"{name}/{leaf}": (f"params/{path}/{leaf}", IDENTITY) for leaf in ("scale", "bias")}
+
+
+def _block_npz(name: str, path: str) -> Rules:
+    attention = "MultiHeadDotProductAttention_1"
+    inward = [_dense(f"{name}{attention}/{part}", f"{path}attention/{part}", IN, IN_BIAS) for part in ("query", "key", "value")]
+    return {
+        **_norm(f"{name}LayerNorm_0", f"{path}norm1"),
+        **{regex: target for rules in inward for regex, target in rules.items()},
+        **_dense(f"{name}{attention}/out", f"{path}attention/out", OUT),
+        **_norm(f"{name}LayerNorm_2", f"{path}norm2"),
+        **_dense(f"{name}MlpBlock_3/Dense_0", f"{path}mlp/fc1"),
+        **_dense(f"{name}MlpBlock_3/Dense_1", f"{path}mlp/fc2"),
+    }
+
+
+_RULES_NPZ: Rules = {
+    "cls": ("params/backbone/embed/cls", IDENTITY),
+    "Transformer/posembed_input/pos_embedding": ("params/backbone/embed/position", IDENTITY),
+    **_dense("embedding", "backbone/embed/proj"),
+    **_block_npz(r"Transformer/encoderblock_(\d)/", r"backbone/block0\1/"),
+    **_block_npz(r"Transformer/encoderblock_([1-9]\d)/", r"backbone/block\1/"),
+    **_norm("Transformer/encoder_norm", "backbone/norm"),
+    **_dense("pre_logits", "backbone/pre_logits"),
+    **_dense("head", "head"),
+}
+
+
+def _infer_npz(shapes: Shapes) -> dict[str, Any]:
+    query = shapes.get("Transformer/encoderblock_0/MultiHeadDotProductAttention_1/query/kernel", ())
+    if len(query) != 3:
+        raise ValueError(f"encoderblock_0/.../query/kernel is {query or 'absent'}, not [width, heads, width / heads]")
+    turned = {
+        name: (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else shape[::-1] for name, shape in shapes.items() if len(shape) != 3
+    }
+    position = "Transformer/posembed_input/pos_embedding"
+    turned |= {position: shapes.get(position, ())}
+    block, inner = "Transformer/encoderblock_", "Transformer/encoderblock_0/MlpBlock_3/Dense_0/kernel"
+    found = facts(turned, "embedding/kernel", position, 1, rf"{block}(\d+)/", inner)
+    found |= {"heads": query[1], "pre_logits": (turned.get("pre_logits/kernel") or (0,))[0]}
+    return fields(turned, tuple(SIZES), found, "head/kernel")
+
+
+def _config_npz(fields: dict[str, Any]) -> PretrainedConfig:
+    return assumed(
+        fields,
+        source="names of Google's vision_transformer; its inputs (mean = std = 0.5, a bilinear resize without crop) and, for 1000 classes,"
+        " the order of ImageNet's labels are assumed",
+    )
+
+
+@keymaps.register
+def vit_npz() -> Keymap:
+    """Dosovitskiy et al. 2021; AugReg: Steiner et al. 2022. Files of ImageNet-21k may have the layer ``pre_logits``."""
+    return Keymap("vit_npz", _RULES_NPZ, _infer_npz, _config_npz)
