@@ -13,7 +13,7 @@ from absl import flags
 from experiments import cli
 from tljax.runs import catalog, workdirs
 
-SEARCH = flags.DEFINE_string("search", "", "Part of a name, publisher, address, training set or licence.")
+SEARCH = flags.DEFINE_string("search", "", "Part of a name, publisher, address, training set or license.")
 SORT = flags.DEFINE_enum("sort", "name", sorted(catalog.SORTS), "The order.")
 CLASSES = flags.DEFINE_integer("classes", 0, "Count a linear head of so many classes too.", lower_bound=0)
 STAGES = flags.DEFINE_bool("stages", False, "List the stages' names.")

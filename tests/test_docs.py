@@ -1,4 +1,4 @@
-"""The worked example of docs/new_backbone.md does what the page says: three files, and nothing else is edited."""
+"""The worked example of docs/new_backbone.md does what the page says: one folder and a parity case, and nothing else is edited."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ FILE = re.compile(r"^## \d\. .*`([\w/]+\.py)`$")
 
 CHECK = """
 import numpy as np
-from tests.golden import case
+from tests.parity import case
 from tests.weights import foreign
 from tljax import models, weights
 
@@ -37,13 +37,15 @@ def files(page: str) -> dict[str, str]:
     return out
 
 
-def test_the_new_backbone_s_three_files_are_found_and_open_a_file(tmp_path):
+def test_the_new_backbone_s_folder_is_found_and_open_a_file(tmp_path):
     made = files((ROOT / "docs" / "new_backbone.md").read_text(encoding="utf-8"))
-    assert list(made) == [f"{folder}/convmixer.py" for folder in ("tljax/models", "tljax/weights/keymaps", "tests/golden/cases")]
-    for folder in ("tljax", "tests/golden", "tests/weights"):
+    assert list(made) == ["tljax/zoo/convmixer/model.py", "tljax/zoo/convmixer/keymaps.py", "tests/parity/cases/convmixer.py"]
+    for folder in ("tljax", "tests/parity", "tests/weights"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "*.npz", "*.xz"))
     for name, code in made.items():
         assert not (tmp_path / name).exists()
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(code, encoding="utf-8")
+    (tmp_path / "tljax/zoo/convmixer/__init__.py").touch()
     done = subprocess.run([sys.executable, "-c", CHECK], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,6 @@
 import dataclasses
+import sys
+import types
 
 import pytest
 
@@ -124,3 +126,36 @@ def test_published_factories_are_attributes_of_their_room():
     room, registry = {"plain": "a module of this name"}, things()
     publish(room, registry)
     assert room == {name: registry[name] for name in ("number", "plain", "thing")} and room["plain"](2).call == "plain(2)"
+
+
+def zoo(tmp_path, monkeypatch):
+    """A package of three folders, of which two register entries, and a registry of them."""
+    package = tmp_path / "animals"
+    for folder, names in {"cat": ["cat_small", "tiger"], "catfish": ["catfish"], "empty": []}.items():
+        (package / folder).mkdir(parents=True)
+        (package / folder / "__init__.py").touch()
+        lines = ["import tests_registry_of_animals as r", *(f"r.registry.register({name!r})(lambda: {name!r})" for name in names)]
+        if names:
+            (package / folder / "model.py").write_text("\n".join(lines))
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry("animal", package="animals", module="model")
+    monkeypatch.setitem(sys.modules, "tests_registry_of_animals", types.SimpleNamespace(registry=registry))
+    yield registry
+    for name in [name for name in sys.modules if name.startswith("animals")]:
+        del sys.modules[name]
+
+
+lazy = pytest.fixture(zoo, name="lazy")
+
+
+def test_a_folder_is_imported_when_one_of_its_names_is_looked_up(lazy):
+    assert lazy.create("catfish") == "catfish" and "animals.cat.model" not in sys.modules
+    assert "tiger" in lazy and "animals.cat.model" in sys.modules  # of another name than its folder
+    assert list(lazy) == ["cat_small", "catfish", "tiger"]
+
+
+def test_an_unknown_name_is_searched_in_all_folders(lazy):
+    assert "dog" not in lazy
+    with pytest.raises(KeyError, match="no animal is called 'tigre'; did you mean tiger"):
+        lazy.create("tigre")

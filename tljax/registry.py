@@ -1,7 +1,8 @@
 """Named factories, chosen by a call expression such as ``freeze_first(2)`` or ``mlp(widths=(64, 64))``.
 
 A room that users extend (backbones, heads, strategies, objectives, sources, key tables) owns one `Registry`. A new entry is one new
-file in that room with a decorated function: the room imports all its files, so nothing else is edited.
+file in that room, or for the zoo one new folder, with a decorated function: nothing else is edited. A room imports all its files; the zoo
+is imported by name, at the first lookup.
 """
 
 import ast
@@ -10,6 +11,7 @@ import dataclasses
 import difflib
 import functools
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import types
@@ -38,11 +40,19 @@ class Registry:
 
     A factory called directly remembers its call: where the result is a dataclass with a field `call`, the expression stands there. Called
     without a keyword-only argument that has no default (a strategy's `stages`), it gives a `Call`, which `create` completes.
+
+    Args:
+      kind: noun for error messages.
+      package: name of a package of folders whose entries register themselves when they are looked up: `resnet50` imports the file `module`
+        of the folder `resnet`, whose name it begins with, and of the others only where that one does not register it.
+      module: the file of each folder that registers entries.
     """
 
-    def __init__(self, kind: str):
+    def __init__(self, kind: str, package: str = "", module: str = ""):
         self.kind = kind
         self._factories: dict[str, Callable[..., Any]] = {}
+        self._package, self._module = package, module
+        self._complete = not package
 
     def register(self, name: str | Callable[..., Any] | None = None) -> Callable[..., Any]:
         """Decorate a factory: ``@register`` takes the function's own name, ``@register("other_name")`` the given one.
@@ -63,14 +73,29 @@ class Registry:
         return decorate
 
     def __iter__(self) -> Iterator[str]:
+        self._import_folders()
         return iter(sorted(self._factories))
 
     def __contains__(self, name: object) -> bool:
+        if isinstance(name, str):
+            self._import_folders(name)
         return name in self._factories
 
+    def _import_folders(self, name: str | None = None) -> None:
+        """Import the folders of `package`, likeliest first, until `name` is registered (None: all of them)."""
+        if self._complete or name in self._factories:
+            return
+        folders = subpackages(self._package)
+        for folder in sorted(folders, key=lambda folder: (not (name or "").startswith(folder), -len(folder), folder)):
+            if importlib.util.find_spec(file := f"{self._package}.{folder}.{self._module}"):
+                importlib.import_module(file)
+            if name in self._factories:
+                return
+        self._complete = True
+
     def __getitem__(self, name: str) -> Callable[..., Any]:
-        """The factory called `name`. Raises KeyError with the nearest names where there is none."""
-        if name not in self._factories:
+        """Return the factory called `name`. Raises KeyError with the nearest names where there is none."""
+        if name not in self:
             near = difflib.get_close_matches(name, self._factories, n=3, cutoff=0.5)
             hint = f"; did you mean {', '.join(near)}?" if near else ""
             raise KeyError(f"no {self.kind} is called {name!r}{hint} Known: {', '.join(self)}")
@@ -184,6 +209,11 @@ def publish(room: dict[str, Any], registry: Registry) -> None:
     A file may bear the name of the factory in it; the factory is what the attribute then means.
     """
     room.update({name: registry[name] for name in registry})
+
+
+def subpackages(package: str) -> list[str]:
+    """List the names of the folders of a package, sorted."""
+    return sorted(m.name for m in pkgutil.iter_modules(importlib.import_module(package).__path__) if m.ispkg)
 
 
 def import_all(package: str, path: list[str]) -> None:

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import tokenizers
-from tests.golden.sentences import minilm
 
+from tests.parity.sentences import minilm
 from tljax.data import tokenizer
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s", "sat", "e", "##te", "!", "猫", "ete"]

@@ -6,14 +6,14 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from tests.golden import drawn
-from tests.golden.towers import texts
 
+from tests.parity import drawn
+from tests.parity.towers import texts
 from tests.weights import two_towers
 from tljax import weights
 from tljax.evaluate import zeroshot
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "similarity.npz"
+GOLDEN = Path(__file__).parent.parent / "parity" / "similarity.npz"
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """`Case`: one model, built by a reference implementation and by this project, whose outputs must agree when both are filled alike.
 
-A file of `tests/golden/cases/` lists a family's cases; it imports no reference at its top, so tests read it without one.
+A file of `tests/parity/cases/` lists a family's cases; it imports no reference at its top, so tests read it without one.
 """
 
 import functools
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tests.golden import cases, drawn
+
+from tests.parity import cases, drawn
 
 Spot = str | tuple[str, Callable[[Any], Any]]
 """A submodule of the reference, by name, and what is done to its output."""

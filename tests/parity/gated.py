@@ -3,7 +3,8 @@
 import re
 
 import numpy as np
-from tests.golden.drawn import draw, draw_keras
+
+from tests.parity.drawn import draw, draw_keras
 
 GATE = re.compile(r".*(?:se\.conv_expand|\.fc2)\.bias|.*(?:se_expand|squeeze_excite_conv_1)/bias")
 """The biases that the gates are about: torchvision's, timm's and Keras's names."""

@@ -1,4 +1,4 @@
-"""Runs references of full size beside our models: ``python -m tests.golden.live [LABEL ...]``; no label: `FIRST`; ``all``: all.
+"""Runs references of full size beside our models: ``python -m tests.parity.live [LABEL ...]``; no label: `FIRST`; ``all``: all.
 
 The reference is filled with drawn weights and saves its file; `weights.open` reads that file alone; all outputs are compared, unsampled.
 Needs requirements-parity.txt.
@@ -8,8 +8,8 @@ import sys
 import tempfile
 
 import tqdm
-from tests.golden import case, ours, reference
 
+from tests.parity import case, ours, reference
 from tljax import weights
 from tljax.report import table
 

@@ -1,4 +1,4 @@
-"""Writes what the references give: ``python -m tests.golden.make [LABEL ...]``; no label: all. Needs requirements-parity.txt.
+"""Writes what the references give: ``python -m tests.parity.make [LABEL ...]``; no label: all. Needs requirements-parity.txt.
 
 A golden case's ``outputs/<label>.npz`` holds samples (`case.sampled`) of the outputs of every stage, of the logits and of BatchNorm's
 statistics; a live case's ``manifests/<label>.txt.xz`` the names and shapes that the reference saves.
@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from tests.golden import case, reference
+
+from tests.parity import case, reference
 
 HERE = Path(__file__).parent
 

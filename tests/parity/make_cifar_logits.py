@@ -1,4 +1,4 @@
-"""Writes PyTorch's logits of published CIFAR ResNets: ``python -m tests.golden.make_cifar_logits FOLDER``.
+"""Writes PyTorch's logits of published CIFAR ResNets: ``python -m tests.parity.make_cifar_logits FOLDER``.
 
 Needs requirements-parity.txt. ``cifar_real_logits.npz``: ResNet-20 and ResNet-32, of the files in FOLDER, on `drawn.images`.
 """
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tests.golden.drawn import images
-from tests.golden.torch_cifar_resnet import ResNet
+
+from tests.parity.drawn import images
+from tests.parity.torch_cifar_resnet import ResNet
 
 
 @torch.no_grad()

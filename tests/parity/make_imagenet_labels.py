@@ -1,4 +1,4 @@
-"""Writes the class names of ImageNet-1k: ``python tests/golden/make_imagenet_labels.py`` (needs requirements-parity.txt).
+"""Writes the class names of ImageNet-1k: ``python tests/parity/make_imagenet_labels.py`` (needs requirements-parity.txt).
 
 The standard order of the classes is that of their WordNet 3.0 synset ids. A class is called by the first lemma of its synset; two lemmas
 belong to two classes each, of which one gets another word. The outcome is compared with the names that torchvision ships.

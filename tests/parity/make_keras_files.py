@@ -1,4 +1,4 @@
-"""Writes the small Keras files beside this script: ``python tests/golden/make_keras_files.py`` (needs requirements-parity.txt).
+"""Writes the small Keras files beside this script: ``python tests/parity/make_keras_files.py`` (needs requirements-parity.txt).
 
 ``keras3.h5``, ``keras3.weights.h5``, ``keras3.keras``: one Keras 3 model saved in its three ways, and ``keras3.npz`` its weights.
 """

@@ -1,6 +1,6 @@
 """Writes ``minilm.npz``: what the real MiniLM-L6 makes of a few sentences in transformers. Needs requirements-parity.txt.
 
-``python -m tests.golden.make_minilm``. As its model card says: at most 256 tokens, the mean over the real ones, length 1. One sentence at
+``python -m tests.parity.make_minilm``. As its model card says: at most 256 tokens, the mean over the real ones, length 1. One sentence at
 a time, so nothing is filled up. Stored are the embeddings `[N, 384]` and the ids of each sentence's tokens, one after the other.
 """
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
-from tests.golden.sentences import SENTENCES, minilm
+
+from tests.parity.sentences import SENTENCES, minilm
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Writes ``similarity.npz``: how transformers' tiny CLIP and SigLIP compare images with texts: ``python -m tests.golden.make_similarity``.
+"""Writes ``similarity.npz``: how transformers' tiny CLIP and SigLIP compare images with texts: ``python -m tests.parity.make_similarity``.
 
 Needs requirements-parity.txt. Weights and inputs are drawn; ``clip`` and ``siglip`` are the logits `[images, texts]`.
 """
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tests.golden import drawn, towers
-from tests.golden.renamed import scaled
+
+from tests.parity import drawn, towers
+from tests.parity.renamed import scaled
 
 
 def main() -> None:

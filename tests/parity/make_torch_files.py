@@ -1,4 +1,4 @@
-"""Writes the small PyTorch files beside this script: ``python tests/golden/make_torch_files.py`` (needs requirements-parity.txt).
+"""Writes the small PyTorch files beside this script: ``python tests/parity/make_torch_files.py`` (needs requirements-parity.txt).
 
 ``expected.npz`` holds what `weights.read` must give for each, as ``<file>|<name>``; bfloat16 is stored there as float32.
 """

@@ -1,4 +1,4 @@
-"""Writes timm's outputs of Vision Transformers beside this script: ``python tests/golden/make_vit.py``.
+"""Writes timm's outputs of Vision Transformers beside this script: ``python tests/parity/make_vit.py``.
 
 Needs requirements-parity.txt. The weights follow from their names (`drawn.draw`), so that none need be stored, and of each stage's output
 `[images, tokens, width]` a sample is kept (`drawn.sample`). ``vit_drawn.npz``: the models of `MODELS`; of the shallow ones also gradients.

@@ -8,8 +8,8 @@ from typing import Any
 
 import jax
 import numpy as np
-from tests.golden.case import Case
 
+from tests.parity.case import Case
 from tests.weights import foreign
 from tljax import models, trees
 from tljax.weights.keymap import file_name, table

@@ -9,7 +9,8 @@ import os
 from typing import Any
 
 import numpy as np
-from tests.golden.case import Case
+
+from tests.parity.case import Case
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from tests.golden.drawn import draw
+
+from tests.parity.drawn import draw
 
 Drawn = Callable[[str, tuple[int, ...]], np.ndarray]
 

@@ -1,4 +1,4 @@
-"""Our weights written in the names of others, loaded there: ``python -m tests.golden.roundtrip [LABEL ...]``.
+"""Our weights written in the names of others, loaded there: ``python -m tests.parity.roundtrip [LABEL ...]``.
 
 No label: the small cases of torch, and `FULL`.
 
@@ -16,9 +16,9 @@ from typing import Any
 
 import jax
 import tqdm
-from tests.golden import ours, reference
-from tests.golden.case import Case, every
 
+from tests.parity import ours, reference
+from tests.parity.case import Case, every
 from tljax import models, weights
 from tljax.report import table
 from tljax.weights.config import json_object

@@ -1,12 +1,12 @@
-"""Prints how far every model is from its reference's stored outputs: ``python -m tests.golden.table [LABEL ...]``."""
+"""Prints how far every model is from its reference's stored outputs: ``python -m tests.parity.table [LABEL ...]``."""
 
 import sys
 from pathlib import Path
 
 import numpy as np
 import tqdm
-from tests.golden import case, ours
 
+from tests.parity import case, ours
 from tljax.report import table
 
 OUTPUTS = Path(__file__).parent / "outputs"

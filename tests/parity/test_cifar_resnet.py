@@ -1,15 +1,15 @@
-"""Published weights give PyTorch's outputs, as tests/golden/make_cifar_logits.py wrote them."""
+"""Published weights give PyTorch's outputs, as tests/parity/make_cifar_logits.py wrote them."""
 
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.golden.drawn import images
 
+from tests.parity.drawn import images
 from tljax import weights
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parent
 
 
 @pytest.mark.skipif("TLJAX_DATA" not in os.environ, reason="TLJAX_DATA names no folder with the published weights")

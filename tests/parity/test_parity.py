@@ -1,21 +1,21 @@
 """Every model of the zoo gives its reference's outputs, and its table reads all that the reference saves.
 
-The cases stand in tests/golden/cases; tests/golden/make.py wrote what the references give.
+The cases stand in tests/parity/cases; tests/parity/make.py wrote what the references give.
 """
 
 import lzma
 from pathlib import Path
 
 import pytest
-from tests.golden import case, table
 
+from tests.parity import case, table
 from tests.weights import foreign
 from tljax import models
 from tljax.weights.keymap import keymaps, translate
 from tljax.weights.keymap import table as key_table
 from tljax.weights.recognise import recognise
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parent
 CASES = case.every()
 
 

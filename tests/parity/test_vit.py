@@ -1,4 +1,4 @@
-"""Imported Vision Transformers give timm's gradients and positions, as tests/golden/make_vit.py wrote them, and open from files alone."""
+"""Imported Vision Transformers give timm's gradients and positions, as tests/parity/make_vit.py wrote them, and open from files alone."""
 
 import ast
 import re
@@ -7,14 +7,14 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from tests.golden.drawn import draw, images, sample
 
+from tests.parity.drawn import draw, images, sample
 from tests.weights.foreign import named, shapes
 from tljax import models, trees, weights
 from tljax.weights.adapt import resample_position
 from tljax.weights.load import fill
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parent
 MODELS = {
     "patch32": "vit_small(patch=32, depth=2)",
     "mean": "vit_tiny(depth=2, pool='mean')",

@@ -57,6 +57,6 @@ def model(kind: str, config: str, **sizes: Any) -> Callable[[], Any]:
 
 def tied(name: str, shape: tuple[int, ...], aliases: dict[str, str]) -> np.ndarray:
     """`Case.draw` of a model that has a parameter under two names: the alias is drawn as what it stands for."""
-    from tests.golden.drawn import draw
+    from tests.parity.drawn import draw
 
     return draw(aliases.get(name, name), shape)

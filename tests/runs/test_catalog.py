@@ -4,7 +4,7 @@ import pytest
 
 from tljax.models.create import backbones
 from tljax.runs import catalog
-from tljax.weights.known import KNOWN
+from tljax.zoo.catalog import published
 
 
 @pytest.fixture
@@ -16,13 +16,13 @@ def cache(tmp_path, monkeypatch):
 def test_every_backbone_is_listed_and_weights_name_backbones_that_exist():
     names = catalog.names()
     assert set(backbones) <= set(names) and len(names) == len(set(names))
-    for known in KNOWN:
+    for known in published():
         backbones.create(known.model)
-        assert known.model in names and known.licence and known.trained_on and known.where.startswith(("https://", "hf://"))
-    assert len({(known.model, known.where) for known in KNOWN}) == len(KNOWN)  # one file may hold two towers
+        assert known.model in names and known.license and known.trained_on and known.where.startswith(("https://", "hf://"))
+    assert len({(known.model, known.where) for known in published()}) == len(published())  # one file may hold two towers
 
 
-def test_search_looks_at_names_publishers_and_licences():
+def test_search_looks_at_names_publishers_and_licenses():
     assert catalog.names("RESNET20")[0] == "resnet20_cifar"
     assert set(catalog.names("akamaster")) == {f"resnet{depth}_cifar" for depth in (20, 32, 44, 56, 110)}
     assert catalog.names("bsd-2-clause") == [name for name in catalog.names("CIFAR-10") if name != "resnet8"]

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 import numpy as np
-from tests.golden.drawn import draw
 
+from tests.parity.drawn import draw
 from tljax import models, trees
 from tljax.weights.export import renamed
 from tljax.weights.keymap import table

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors
-from tests.golden import case
-from tests.golden.roundtrip import BESIDE, described
 
+from tests.parity import case
+from tests.parity.roundtrip import BESIDE, described
 from tljax import models, registry, trees, weights
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.export import completed
 from tljax.weights.keymap import keymaps, table, translate
 from tljax.weights.recognise import recognise
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parent.parent / "parity"
 CASES = case.every()
 AUXILIARY = r"(aux\d|AuxLogits)\."
 """Classifiers beside the main one: not ours, and built into the reference on request alone."""

@@ -14,7 +14,7 @@ import safetensors.numpy
 
 from tljax import models, weights
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parent.parent / "parity"
 CASES = 500
 
 

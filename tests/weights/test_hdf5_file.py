@@ -1,4 +1,4 @@
-"""Keras files: names and values against Keras's own (tests/golden/make_keras_files.py wrote them), and files that mean harm."""
+"""Keras files: names and values against Keras's own (tests/parity/make_keras_files.py wrote them), and files that mean harm."""
 
 import io
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from tljax import weights
 from tljax.weights.formats import hdf5_file
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parent.parent / "parity"
 NUMBERS = {"kernel": "0", "bias": "1", "gamma": "0", "beta": "1", "moving_mean": "2", "moving_variance": "3"}
 
 

@@ -15,7 +15,7 @@ from tljax.zoo.mobilenet_v2 import model as mobilenet_v2
 from tljax.zoo.mobilenet_v3 import model as mobilenet_v3
 
 TF = "padding='asymmetric', epsilon=0.001"
-MANIFESTS = Path(__file__).parent.parent / "golden" / "manifests"
+MANIFESTS = Path(__file__).parent.parent / "parity" / "manifests"
 
 
 def file(family, plan, channels=3):

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tests.golden import case, ours
 
+from tests.parity import case, ours
 from tljax import models, trees
 from tljax.weights.keymap import CONV, IDENTITY, LINEAR, Keymap, file_name, keymaps, part, table, translate
 from tljax.zoo.resnet_cifar.keymaps import DEPTHS

@@ -15,7 +15,7 @@ import safetensors.numpy
 from tests.weights.files import MAGIC, dumps, legacy, zipped
 from tljax import weights
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parent.parent / "parity"
 TORCH_FILES = sorted(f.name for f in GOLDEN.iterdir() if f.suffix in (".pt", ".pth", ".bin"))
 ARRAYS = {
     "größe/名前": np.arange(6, dtype=np.float32).reshape(2, 3),

@@ -7,12 +7,12 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from tests.golden.sentences import SENTENCES, minilm
 
+from tests.parity.sentences import SENTENCES, minilm
 from tests.weights import foreign
 from tljax import data, models, weights
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parent.parent / "parity"
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "##ly")
 
 

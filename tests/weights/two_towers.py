@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
-from tests.golden import case
-from tests.golden.renamed import scaled
-from tests.golden.towers import END, IMAGE, TEXT
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from tests.parity import case
+from tests.parity.renamed import scaled
+from tests.parity.towers import END, IMAGE, TEXT
 from tests.weights.foreign import shapes
 from tljax import models as ours
 

@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 import pytest
-from tests.golden.tokens import texts
 
+from tests.parity.tokens import texts
 from tljax import models, trees
 
 SMALL = "width=16, depth=2, heads=4, inner=24, positions=20"

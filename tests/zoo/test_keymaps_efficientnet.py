@@ -51,8 +51,8 @@ def test_timm_s_config_tells_tensorflow_s_conventions_and_is_written_again(famil
     keymap, plain = table(family), fields(model)
     assert keymap.settle(plain, {}) == keymap.settle(plain, {"architecture": architecture}) == plain
     settled = keymap.settle(plain, {"architecture": f"tf_{architecture}"})
-    stem = [models.create(f["model"], 2).backbone.layout[0][2][2] for f in (plain, settled)]
-    assert stem == [("symmetric", 1e-5, 0.9), ("asymmetric", 1e-3, 0.9)]
+    stem = [dict(models.create(f["model"], 2).backbone.layout[0][2]) for f in (plain, settled)]
+    assert [arguments["style"] for arguments in stem] == [("symmetric", 1e-5, 0.9), ("asymmetric", 1e-3, 0.9)]
     for wanted, name in ((plain, architecture), (settled, f"tf_{architecture}")):
         written = keymap.publish(keymap.config(wanted), {})["config.json"]
         assert written["architecture"] == name and written["num_classes"] == 1000

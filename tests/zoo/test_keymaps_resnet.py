@@ -12,7 +12,7 @@ from tljax.weights import imagenet
 from tljax.weights.keymap import keymaps, translate
 
 KEYMAP = keymaps["resnet"]()
-MANIFESTS = Path(__file__).parent.parent / "golden" / "manifests"
+MANIFESTS = Path(__file__).parent.parent / "parity" / "manifests"
 
 
 def manifest(depth: int) -> dict[str, tuple[int, ...]]:

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from tests.golden import case, ours
 
+from tests.parity import case, ours
 from tests.weights import foreign
 from tljax import models, weights
 

@@ -12,7 +12,7 @@ from tljax.weights import imagenet
 from tljax.weights.keymap import keymaps, translate
 
 VIT, HF = keymaps["vit"](), keymaps["vit_hf"]()
-MANIFEST = json.loads((Path(__file__).parent.parent / "golden" / "vit_manifest.json").read_text())
+MANIFEST = json.loads((Path(__file__).parent.parent / "parity" / "vit_manifest.json").read_text())
 POOLS = {"token": "cls", "avg": "mean"}
 
 

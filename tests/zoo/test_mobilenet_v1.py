@@ -37,7 +37,7 @@ def test_the_options_change_the_function():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [("activation='gelu'", "gelu"), ("padding='same'", "same"), ("width=0.01", "0 channels"), ("width='1'", "width")]
+    ("arguments", "said"), [("activation='gelo'", "gelo"), ("padding='same'", "same"), ("width=0.01", "0 channels"), ("width='1'", "width")]
 )
 def test_mistakes_are_named(arguments, said):
     with pytest.raises(ValueError, match=said):

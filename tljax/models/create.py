@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from tljax import registry, trees
 from tljax.models.transfer import Backbone, TransferModel
 
-backbones = registry.Registry("backbone")
+backbones = registry.Registry("backbone", package="tljax.zoo", module="model")
 heads = registry.Registry("head")
 
 

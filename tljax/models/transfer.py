@@ -48,18 +48,27 @@ def tap(batch: Batch, name: str, value: jax.Array) -> Batch:
     return batch | {"taps": batch.get("taps", {}) | {name: value}}
 
 
+Stage = tuple[str, type[nn.Module], tuple[tuple[str, Any], ...]]
+"""A stage as data: name, module class, keyword arguments."""
+
+
+def stage(name: str, module: type[nn.Module], **arguments: Any) -> Stage:
+    """A layout entry: ``stage("block00", Block, heads=6, mlp_dim=1536)``. Every argument must be hashable."""
+    return name, module, tuple(arguments.items())
+
+
 class Backbone(nn.Module):
     """Named stages from input to output.
 
     Attributes:
-      layout: the stages as data, ``(name, module class, positional arguments)``. A stage module has the call
-        ``stage(batch, *, train, batch_stats_in) -> batch``: it replaces `batch["x"]`, hands the rest on, and owns at least one parameter.
+      layout: the stages, made by `stage`. A stage module has the call ``module(batch, *, train, batch_stats_in) -> batch``: it replaces
+        `batch["x"]`, hands the rest on, and owns at least one parameter.
       inputs: ``(name, shape without the batch axis, dtype)`` of each model input.
       pool: ``batch -> features [B, D]``.
       remat: stages whose activations are recomputed in the backward pass (less memory, one more forward).
     """
 
-    layout: tuple[tuple[str, type[nn.Module], tuple[Any, ...]], ...]
+    layout: tuple[Stage, ...]
     inputs: tuple[tuple[str, tuple[int, ...], str], ...]
     pool: Callable[[Batch], jax.Array] = mean_pool
     remat: tuple[str, ...] = ()
@@ -71,9 +80,9 @@ class Backbone(nn.Module):
 
     @nn.compact
     def __call__(self, batch: Batch, start: int, stop: int, train: Collection[str], batch_stats_in: Collection[str]) -> Batch:
-        for name, stage, arguments in self.layout[start:stop]:
+        for name, module, arguments in self.layout[start:stop]:
             run = nn.remat(_call, static_argnums=(2, 3)) if name in self.remat else _call
-            batch = run(stage(*arguments, name=name), batch, name in train, name in batch_stats_in)
+            batch = run(module(**dict(arguments), name=name), batch, name in train, name in batch_stats_in)
             batch = tap(batch, name, batch["x"])
         return batch
 

@@ -8,7 +8,7 @@ from typing import Any
 from tljax.models.create import backbones
 from tljax.report import table
 from tljax.runs import model_stats
-from tljax.weights.known import KNOWN
+from tljax.zoo.catalog import published
 
 SORTS = {"name": lambda row: _natural(row["name"]), "params": lambda row: row["parameters"], "flops": lambda row: row["flops"]}
 
@@ -17,27 +17,27 @@ def names(search: str = "") -> list[str]:
     """Every registered backbone with its default arguments, and the variants that weights are known for, in natural order.
 
     Args:
-      search: keep those where it occurs in the name, or in the publisher, address, training data or licence of known weights; upper and
+      search: keep those where it occurs in the name, or in the publisher, address, training data or license of known weights; upper and
         lower case are the same.
 
     Raises:
       ValueError: nothing fits; the nearest words are named.
     """
-    words = {name: [name] for name in sorted({*backbones, *(k.model for k in KNOWN)}, key=_natural)}
-    for k in KNOWN:
-        words[k.model] += [k.name, k.where, k.trained_on, k.licence]
+    words = {name: [name] for name in sorted({*backbones, *(k.model for k in published())}, key=_natural)}
+    for k in published():
+        words[k.model] += [k.name, k.where, k.trained_on, k.license]
     found = [name for name, of in words.items() if any(search.lower() in word.lower() for word in of)]
     if not found:
         every = {word.lower(): word for of in words.values() for text in of for word in (text, *re.findall(r"[\w.-]+", text))}
         near = [every[word] for word in difflib.get_close_matches(search.lower(), every, n=5, cutoff=0.5)]
         hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(words)}"
-        raise ValueError(f"--search={search}: no backbone, publisher or licence matches; {hint}")
+        raise ValueError(f"--search={search}: no backbone, publisher or license matches; {hint}")
     return found
 
 
 def describe(name: str, cost: dict[str, Any]) -> dict[str, Any]:
     """A catalogue row: ``{name, parameters, flops, features, input, stages, weights}``; `cost` as in `model_stats.cost`."""
-    known = [{"name": k.name, "where": k.where, "licence": k.licence, "trained_on": k.trained_on} for k in KNOWN if k.model == name]
+    known = [{"name": k.name, "where": k.where, "license": k.license, "trained_on": k.trained_on} for k in published() if k.model == name]
     return {"name": name} | cost | {"weights": known}
 
 
@@ -68,7 +68,7 @@ def report(rows: Sequence[dict[str, Any]], stages: bool = False, markdown: bool 
         "and multiplications with padding do not count."
     )
     known = [{"model": row["name"]} | k for row in rows for k in row["weights"]]
-    parts = [form(shown, list(shown[0])), note, form(known, ["model", "name", "trained_on", "licence", "where"]) if known else ""]
+    parts = [form(shown, list(shown[0])), note, form(known, ["model", "name", "trained_on", "license", "where"]) if known else ""]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -1,5 +1,6 @@
 """Other frameworks' checkpoints and our own: read, recognise, load, save."""
 
+from tljax.weights import own as _own  # noqa: F401 - registers the table of our own files
 from tljax.weights.config import PretrainedConfig, from_json, to_json
 from tljax.weights.export import export, families
 from tljax.weights.load import LoadReport, load

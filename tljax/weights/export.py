@@ -9,7 +9,6 @@ import numpy as np
 
 from tljax import models, registry, trees
 from tljax.models.create import backbones, heads
-from tljax.weights import keymaps as _tables  # noqa: F401 - its files register the families
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, file_name, keymaps, table, translate
 from tljax.weights.rules import expression

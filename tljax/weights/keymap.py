@@ -108,8 +108,8 @@ class Keymap:
         return tuple(_reversed(regex, template) for regex, rule in self.rules.items() for template, _ in _targets(rule))
 
 
-keymaps = Registry("key table")
-"""The families by name; one file of `keymaps/` registers one factory ``() -> Keymap``."""
+keymaps = Registry("key table", package="tljax.zoo", module="keymaps")
+"""The tables by name; ``zoo/<family>/keymaps.py`` registers factories ``() -> Keymap``, one per publisher."""
 
 
 @functools.cache
@@ -135,11 +135,22 @@ def translate(keymap: Keymap, names: Iterable[str]) -> Translation:
     names = list(names)
     renamed = keymap.rename(names)
     for name in names:
-        if found := _first(keymap, renamed.get(name, name)):
-            known[name] = found
+        if targets := _first(keymap, renamed.get(name, name)):
+            known[name] = targets
         else:
-            (ignored if any(re.fullmatch(regex, name) for regex in keymap.ignored) else unknown).append(name)
+            (ignored if _is_ignored(keymap, name) else unknown).append(name)
     return Translation(known, tuple(ignored), tuple(unknown))
+
+
+def covers(keymap: Keymap, names: Iterable[str]) -> bool:
+    """Return True if the table knows or ignores every name; stops at the first that it does not."""
+    names = list(names)
+    renamed = keymap.rename(names)
+    return all(_first(keymap, renamed.get(name, name)) or _is_ignored(keymap, name) for name in names)
+
+
+def _is_ignored(keymap: Keymap, name: str) -> bool:
+    return any(re.fullmatch(regex, name) for regex in keymap.ignored)
 
 
 def _first(keymap: Keymap, name: str) -> tuple[Target, ...]:

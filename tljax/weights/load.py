@@ -12,7 +12,6 @@ import numpy as np
 
 from tljax import models, trees
 from tljax.weights import adapt, config, restore
-from tljax.weights import keymaps as _tables  # noqa: F401 - its files register the families
 from tljax.weights.keymap import Keymap, Translation, file_name, keymaps, table, translate
 from tljax.weights.read import StrPath, locate, read_hashed
 

@@ -4,8 +4,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from tljax.weights import keymaps as _tables  # noqa: F401 - its files register the families
-from tljax.weights.keymap import Keymap, Shapes, keymaps, table, translate
+from tljax.weights.keymap import Keymap, Shapes, covers, keymaps, table, translate
 
 SHOWN, FAMILIES = 5, 3
 """How many names, and how many equally near families, an error lists."""
@@ -29,12 +28,13 @@ def recognise(shapes: Shapes, family: str = "", foreign: Mapping[str, Any] | Non
         near = difflib.get_close_matches(family, keymaps, n=3, cutoff=0.4)
         hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(keymaps)}"
         raise ValueError(f"family={family!r}: {hint}")
-    nearest: list[tuple[float, str, str]] = []
-    for name in [family] if family else keymaps:
-        share, fields, differs = _tried(table(name), shapes, foreign or {})
-        if not differs:
-            return name, fields
-        nearest.append((share, name, differs))
+    families = [family] if family else list(keymaps)
+    for name in families:
+        if covers(table(name), shapes):
+            _, fields, differs = _tried(table(name), shapes, foreign or {})
+            if not differs:
+                return name, fields
+    nearest = [(share, name, differs) for name in families for share, _, differs in [_tried(table(name), shapes, foreign or {})]]
     best = max(share for share, _, _ in nearest)
     if not best:
         raise ValueError(f"of no known family: none of its {len(shapes)} names fits any of {len(nearest)}; it holds {_some(list(shapes))}")

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.golden.tokens import texts
 
+from tests.parity.tokens import texts
 from tljax import models
 
 SMALL = "bert(width=16, depth=1, heads=4, positions=20, pool={!r})"

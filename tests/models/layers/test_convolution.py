@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tljax.models.layers.convolution import convolution as layers
+from tljax.models.layers import convolution as layers
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tljax.models.layers import convolution as layers
 from tljax.models.layers import grouped
-from tljax.models.layers.convolution import convolution as layers
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(2, 7, 6, 8)), jnp.float32)
 KERNEL = jnp.asarray(np.random.default_rng(1).normal(size=(3, 3, 2, 12)), jnp.float32)

@@ -2,8 +2,8 @@
 
 import functools
 
-from tests.golden import tokens
-from tests.golden.case import Case
+from tests.parity import tokens
+from tests.parity.case import Case
 
 SIZES = {"embedding_size": 8, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
 OURS = "albert(width=32, depth=3, heads=2, inner=64, embedding=8, positions=24{})"

@@ -3,14 +3,14 @@
 import functools
 from typing import Any
 
-from tests.golden.case import Case
+from tests.parity.case import Case
 
 STAGES = {"stage1": "features.2", "stage2": "features.5", "stage3": "features.12", "fc6": "classifier.2", "fc7": "classifier.5"}
 
 
 def torchvision(num_classes: int, width: int = 64, fc: tuple[int, int] = (4096, 4096)) -> Any:
     """torchvision's model, its layers replaced by others of the same kind, as wide as ours."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision
+    import tests.parity.torchvision_alone  # noqa: F401, I001 - before torchvision
     from torch import nn
     from torchvision import models
 

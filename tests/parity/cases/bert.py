@@ -2,8 +2,8 @@
 
 import functools
 
-from tests.golden import tokens
-from tests.golden.case import Case
+from tests.parity import tokens
+from tests.parity.case import Case
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 24}
 OURS = "bert(width=32, depth=2, heads=2, inner=64, positions=24"

@@ -3,13 +3,13 @@
 import functools
 from typing import Any
 
-from tests.golden.case import Case
-from tests.golden.drawn import draw_residual
+from tests.parity.case import Case
+from tests.parity.drawn import draw_residual
 
 
 def torch_model(depth: int) -> Any:
     """The network in PyTorch."""
-    from tests.golden.torch_cifar_resnet import ResNet
+    from tests.parity.torch_cifar_resnet import ResNet
 
     return ResNet(depth)
 

@@ -4,9 +4,10 @@ import functools
 import re
 
 import numpy as np
-from tests.golden import towers
-from tests.golden.case import Case
-from tests.golden.renamed import scaled
+
+from tests.parity import towers
+from tests.parity.case import Case
+from tests.parity.renamed import scaled
 
 BLOCKS = {
     r"transformer\.resblocks": "encoder.layers",

@@ -3,15 +3,15 @@
 import functools
 from typing import Any
 
-from tests.golden.case import Case
-from tests.golden.renamed import renaming, scaled
+from tests.parity.case import Case
+from tests.parity.renamed import renaming, scaled
 
 WIDTHS, DEPTHS = (8, 16, 32, 64), (1, 1, 1, 1)
 OURS = "convnext_tiny(width=8, depths=(1, 1, 1, 1))"
 
 
 def _torchvision() -> Any:
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
+    import tests.parity.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
     from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
     nexts = (*WIDTHS[1:], None)
@@ -20,14 +20,14 @@ def _torchvision() -> Any:
 
 
 def _torchvision_full() -> Any:
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
+    import tests.parity.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
     from torchvision import models
 
     return models.convnext_tiny(weights=None, stochastic_depth_prob=0.0)
 
 
 def _timm(name: str, **arguments: Any) -> Any:
-    import tests.golden.torchvision_alone  # noqa: F401 - before timm, which imports torchvision  # isort: skip
+    import tests.parity.torchvision_alone  # noqa: F401 - before timm, which imports torchvision  # isort: skip
     import timm
 
     return timm.create_model(name, pretrained=False, **arguments)

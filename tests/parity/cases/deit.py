@@ -3,9 +3,9 @@
 import functools
 from typing import Any
 
-from tests.golden.case import Case
-from tests.golden.cases.vit import SMALL, hugging_face, in_hugging_face, in_timm, timm_model
-from tests.golden.renamed import NOW, renaming, scaled
+from tests.parity.case import Case
+from tests.parity.cases.vit import SMALL, hugging_face, in_hugging_face, in_timm, timm_model
+from tests.parity.renamed import NOW, renaming, scaled
 
 
 def _timm() -> Any:

@@ -3,16 +3,17 @@
 import functools
 from typing import Any
 
-from tests.golden.case import Case
-from tests.golden.cases.resnet import keras_model, torchvision
+from tests.parity.case import Case
+from tests.parity.cases.resnet import keras_model, torchvision
 
 TORCH = {"stem": "features.pool0"} | {f"stage{i}": f"features.denseblock{i}" for i in (1, 2, 3, 4)}
 
 
 def narrow() -> Any:
     """torchvision's DenseNet, narrow and of few layers."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision
     from torchvision.models import DenseNet
+
+    import tests.parity.torchvision_alone  # noqa: F401 - before torchvision
 
     return DenseNet(growth_rate=4, block_config=(2, 3, 2, 1), num_init_features=8, bn_size=2, num_classes=10)
 

@@ -2,9 +2,9 @@
 
 import functools
 
-from tests.golden.case import Case
-from tests.golden.cases.vit import SMALL, hugging_face, in_hugging_face, in_timm, timm_model
-from tests.golden.renamed import NOW, renaming, scaled
+from tests.parity.case import Case
+from tests.parity.cases.vit import SMALL, hugging_face, in_hugging_face, in_timm, timm_model
+from tests.parity.renamed import NOW, renaming, scaled
 
 OURS = "dinov2_small(width=64, depth=2, heads=2{})"
 _headless = SMALL | {"num_classes": 0, "img_size": 56}

@@ -2,8 +2,8 @@
 
 import functools
 
-from tests.golden import tokens
-from tests.golden.case import Case
+from tests.parity import tokens
+from tests.parity.case import Case
 
 SIZES = {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "max_position_embeddings": 24}
 OURS = "bert(width=32, depth=2, heads=2, inner=64, pool='{}', segments=0, positions=24)"

@@ -3,8 +3,8 @@
 import functools
 from typing import Any
 
-from tests.golden.case import Case
-from tests.golden.gated import draw_gated
+from tests.parity.case import Case
+from tests.parity.gated import draw_gated
 
 TORCHVISION = {"stem": "features.0", "stage1": "features.1", "stage2": "features.2", "stage3": "features.3"}
 TORCHVISION |= {"stage4": "features.5", "stage5": "features.7", "last": "features.8"}
@@ -22,7 +22,7 @@ TF = "padding='asymmetric', epsilon=0.001"
 
 def torchvision(name: str = "efficientnet_b0", classes: int = 1000, **scaled: float) -> Any:
     """torchvision's model, or one of other multipliers."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
+    import tests.parity.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
     from torchvision import models
     from torchvision.models.efficientnet import EfficientNet, _efficientnet_conf
 
@@ -34,7 +34,7 @@ def torchvision(name: str = "efficientnet_b0", classes: int = 1000, **scaled: fl
 
 def timm(name: str, classes: int, **arguments: float) -> Any:
     """timm's model, or one of other multipliers."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before timm, which imports torchvision  # isort: skip
+    import tests.parity.torchvision_alone  # noqa: F401 - before timm, which imports torchvision  # isort: skip
     import timm
     from timm.models import efficientnet
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from tests.golden.case import Case
-from tests.golden.drawn import draw, images, unshrunk
+
+from tests.parity.case import Case
+from tests.parity.drawn import draw, images, unshrunk
 
 MEAN, STD = np.array((0.485, 0.456, 0.406), np.float32), np.array((0.229, 0.224, 0.225), np.float32)
 STAGES = {"stem": "conv1", "stage1": "conv3", "stage2": "inception3b", "stage3": "inception4e", "stage4": "inception5b"}
@@ -13,7 +14,7 @@ STAGES = {"stem": "conv1", "stage1": "conv3", "stage2": "inception3b", "stage3":
 
 def torchvision(name: str, num_classes: int = 10, auxiliary: bool = False) -> Any:
     """torchvision's model; with `auxiliary` as published: with more classifiers, and inputs normalised by `MEAN`, `STD`."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision
+    import tests.parity.torchvision_alone  # noqa: F401 - before torchvision
     from torchvision import models  # isort: skip
 
     rates = {"dropout": 0.0} | ({"dropout_aux": 0.0} if name == "googlenet" else {})

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tests.golden.case import Case
-from tests.golden.cases.googlenet import drawn
-from tests.golden.cases.inception_v3 import keras
+from tests.parity.case import Case
+from tests.parity.cases.googlenet import drawn
+from tests.parity.cases.inception_v3 import keras
 
 TIMM = {"stem": "conv2d_2b", "stage1": "conv2d_4a", "stage2": "repeat", "stage3": "repeat_1", "stage4": "conv2d_7b"}
 KERAS = {"stem": "activation_2", "stage1": "activation_4", "stage2": "block35_10_ac", "stage3": "block17_20_ac", "stage4": "conv_7b_ac"}
@@ -12,7 +12,7 @@ KERAS = {"stem": "activation_2", "stage1": "activation_4", "stage2": "block35_10
 
 def timm(blocks: int, num_classes: int = 10) -> Any:
     """timm's model with at most so many blocks in each of its three repetitions."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before timm, which imports torchvision
+    import tests.parity.torchvision_alone  # noqa: F401 - before timm, which imports torchvision
     import timm  # isort: skip
 
     net = timm.create_model("inception_resnet_v2", num_classes=num_classes)

@@ -4,8 +4,9 @@ import functools
 from typing import Any
 
 import numpy as np
-from tests.golden.case import Case
-from tests.golden.drawn import draw, draw_keras, unshrunk
+
+from tests.parity.case import Case
+from tests.parity.drawn import draw, draw_keras, unshrunk
 
 TORCH = {"stem": "stage1.0"} | {
     "stage1": "stage1.1",

@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-from tests.golden.case import Case
+from tests.parity.case import Case
 
 TORCHVISION = {"stem": "features.0"} | {f"stage{i}": f"features.{n}" for i, n in enumerate((1, 3, 6, 13, 17), 1)} | {"last": "features.18"}
 TIMM = {"stem": "bn1"} | {f"stage{i}": f"blocks.{n}" for i, n in enumerate((0, 1, 2, 4, 6), 1)} | {"last": "bn2"}
@@ -14,7 +14,7 @@ TF = "padding='asymmetric', epsilon=0.001"
 
 def torchvision(classes: int, width: float) -> Any:
     """torchvision's model."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
+    import tests.parity.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
     from torchvision import models
 
     return models.mobilenet_v2(weights=None, num_classes=classes, width_mult=width, dropout=0.0)
@@ -22,7 +22,7 @@ def torchvision(classes: int, width: float) -> Any:
 
 def timm(classes: int, width: float, depth: float = 1.0, fixed: bool = False) -> Any:
     """timm's model."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before timm, which imports torchvision  # isort: skip
+    import tests.parity.torchvision_alone  # noqa: F401 - before timm, which imports torchvision  # isort: skip
     from timm.models import efficientnet
 
     return efficientnet._gen_mobilenet_v2("mobilenetv2_100", width, depth, fix_stem_head=fixed, num_classes=classes)

@@ -4,8 +4,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from tests.golden.case import Case, Spot
-from tests.golden.gated import draw_gated
+from tests.parity.case import Case, Spot
+from tests.parity.gated import draw_gated
 
 TORCHVISION: dict[str, Mapping[str, Spot]] = {
     "large": {"stem": "features.0"}
@@ -27,7 +27,7 @@ TIMM: dict[str, Mapping[str, Spot]] = {
 
 def torchvision(kind: str, classes: int, width: float) -> Any:
     """torchvision's model."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
+    import tests.parity.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
     from torchvision import models
 
     return getattr(models, f"mobilenet_v3_{kind}")(weights=None, num_classes=classes, width_mult=width, dropout=0.0)
@@ -35,7 +35,7 @@ def torchvision(kind: str, classes: int, width: float) -> Any:
 
 def timm(kind: str, classes: int, width: float, **more: Any) -> Any:
     """timm's model."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before timm, which imports torchvision  # isort: skip
+    import tests.parity.torchvision_alone  # noqa: F401 - before timm, which imports torchvision  # isort: skip
     from timm.models import mobilenetv3
 
     return mobilenetv3._gen_mobilenet_v3(f"mobilenetv3_{kind}_100", width, num_classes=classes, **more)

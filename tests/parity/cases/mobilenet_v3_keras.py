@@ -4,8 +4,9 @@ import functools
 from typing import Any
 
 import numpy as np
-from tests.golden.case import Case, Spot
-from tests.golden.gated import draw_gated
+
+from tests.parity.case import Case, Spot
+from tests.parity.gated import draw_gated
 
 LAST = {"large": (0, 2, 5, 11, 14), "small": (0, 2, 7, 10)}
 """The last block of each stage."""

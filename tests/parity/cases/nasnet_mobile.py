@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.golden.case import Case
-from tests.golden.cases.inception_v3 import keras
+from tests.parity.case import Case
+from tests.parity.cases.inception_v3 import keras
 
 
 def short() -> Any:

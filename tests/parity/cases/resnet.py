@@ -4,23 +4,26 @@ import functools
 from typing import Any
 
 import numpy as np
-from tests.golden.case import Case
-from tests.golden.drawn import draw_keras, draw_residual
+
+from tests.parity.case import Case
+from tests.parity.drawn import draw_keras, draw_residual
 
 
 def torchvision(name: str, num_classes: int = 10) -> Any:
     """torchvision's model."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision
     from torchvision import models
+
+    import tests.parity.torchvision_alone  # noqa: F401 - before torchvision
 
     return getattr(models, name)(weights=None, num_classes=num_classes)
 
 
 def narrow_resnext() -> Any:
     """torchvision's ResNet-50 with 4 groups, an eighth as wide."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision
     from torch import nn
     from torchvision.models.resnet import Bottleneck, ResNet
+
+    import tests.parity.torchvision_alone  # noqa: F401 - before torchvision
 
     class Narrow(ResNet):
         def _make_layer(self, block: Any, planes: int, *args: Any, **kwargs: Any) -> nn.Sequential:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.golden.case import Case
+from tests.parity.case import Case
 
 
 def keras_resnet8() -> Any:

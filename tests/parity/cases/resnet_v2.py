@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.golden.case import Case
-from tests.golden.cases.resnet import keras_model
-from tests.golden.drawn import draw, draw_keras
 
+from tests.parity.case import Case
+from tests.parity.cases.resnet import keras_model
+from tests.parity.drawn import draw, draw_keras
 from tests.weights import foreign
 from tljax import models
 
@@ -19,7 +19,7 @@ STAGES = {"stem": "stem"} | {f"stage{i + 1}": f"stages.{i}" for i in range(4)} |
 
 def narrow_timm() -> Any:
     """timm's BiT, narrow and of few blocks."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
+    import tests.parity.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
     from timm.layers import StdConv2d
     from timm.models.resnetv2 import ResNetV2
 
@@ -45,7 +45,7 @@ def draw_calm(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def timm_model(name: str) -> Any:
     """timm's model."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
+    import tests.parity.torchvision_alone  # noqa: F401 - before torchvision  # isort: skip
     import timm
 
     return timm.create_model(name, num_classes=1000)

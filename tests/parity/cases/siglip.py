@@ -3,10 +3,11 @@
 import functools
 
 import numpy as np
-from tests.golden import towers
-from tests.golden.case import Case
-from tests.golden.cases.vit import SMALL, in_timm, timm_model
-from tests.golden.renamed import scaled
+
+from tests.parity import towers
+from tests.parity.case import Case
+from tests.parity.cases.vit import SMALL, in_timm, timm_model
+from tests.parity.renamed import scaled
 
 
 def _whole(count: int) -> dict[str, np.ndarray]:

@@ -5,8 +5,9 @@ import re
 from typing import Any
 
 import numpy as np
-from tests.golden.case import Case
-from tests.golden.drawn import draw_keras
+
+from tests.parity.case import Case
+from tests.parity.drawn import draw_keras
 
 STAGES = {
     "1_0": {"stem": "features.2", "stage1": "features.6", "stage2": "features.11", "stage3": "features.12"},
@@ -17,7 +18,7 @@ KERAS_STAGES = {"stem": "pool1", "stage1": "pool3", "stage2": "pool5", "stage3":
 
 def torchvision(version: str, num_classes: int) -> Any:
     """torchvision's model."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision
+    import tests.parity.torchvision_alone  # noqa: F401, I001 - before torchvision
     from torchvision import models
 
     return getattr(models, f"squeezenet{version}")(weights=None, num_classes=num_classes, dropout=0.0)

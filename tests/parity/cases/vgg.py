@@ -4,9 +4,9 @@ import functools
 from typing import Any
 
 import numpy as np
-from tests.golden.case import Case
-from tests.golden.drawn import draw, unshrunk
 
+from tests.parity.case import Case
+from tests.parity.drawn import draw, unshrunk
 from tljax.zoo.vgg.model import COUNTS
 
 FACTORS = (1, 2, 4, 8, 8)
@@ -20,7 +20,7 @@ def layers(depth: int, width: int) -> list[Any]:
 
 def torchvision(depth: int, norm: bool, num_classes: int, width: int = 64, fc: tuple[int, int] = (4096, 4096)) -> Any:
     """torchvision's model of any width: its class takes the convolutions, and has its other layers replaced."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision
+    import tests.parity.torchvision_alone  # noqa: F401, I001 - before torchvision
     import torch
     from torch import nn
     from torchvision.models import vgg
@@ -35,7 +35,7 @@ def torchvision(depth: int, norm: bool, num_classes: int, width: int = 64, fc: t
 
 def timm(depth: int, norm: bool, num_classes: int, width: int = 64, hidden: int = 4096) -> Any:
     """timm's model of any width; its second fully connected layer has 4096 outputs always."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before torchvision
+    import tests.parity.torchvision_alone  # noqa: F401, I001 - before torchvision
     from timm.models import vgg
     from torch import nn
 

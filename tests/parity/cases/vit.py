@@ -5,13 +5,14 @@ import re
 from typing import Any
 
 import numpy as np
-from tests.golden.case import Case
-from tests.golden.renamed import NOW, renaming, scaled
+
+from tests.parity.case import Case
+from tests.parity.renamed import NOW, renaming, scaled
 
 
 def timm_model(name: str, **arguments: Any) -> Any:
     """timm's model."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before timm, which imports torchvision  # isort: skip
+    import tests.parity.torchvision_alone  # noqa: F401 - before timm, which imports torchvision  # isort: skip
     import timm
 
     return timm.create_model(name, pretrained=False, **arguments)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.golden.case import Case
-from tests.golden.cases.inception_v3 import keras
+from tests.parity.case import Case
+from tests.parity.cases.inception_v3 import keras
 
 KERAS = {"stem": "block1_conv2_act", "stage1": "add", "stage2": "add_1", "stage3": "add_10", "stage4": "block14_sepconv2_act"}
 TIMM = {"stem": "act2", "stage1": "block1", "stage2": "block2", "stage3": "block11", "stage4": "act4"}
@@ -11,7 +11,7 @@ TIMM = {"stem": "act2", "stage1": "block1", "stage2": "block2", "stage3": "block
 
 def timm(middle: int, num_classes: int = 10) -> Any:
     """timm's model with the first `middle` of its eight blocks in the middle flow."""
-    import tests.golden.torchvision_alone  # noqa: F401 - before timm, which imports torchvision
+    import tests.parity.torchvision_alone  # noqa: F401 - before timm, which imports torchvision
     import timm  # isort: skip
     from torch import nn
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
-from tests.golden import drawn
-from tests.golden.case import Case
+
+from tests.parity import drawn
+from tests.parity.case import Case
 
 STRIDES = {3: 2, 5: 2, 7: 2, 13: 2}
 WIDTHS = {2: 64, 3: 128, 4: 128, 5: 256, 6: 256, **dict.fromkeys(range(7, 13), 512), 13: 1024, 14: 1024}

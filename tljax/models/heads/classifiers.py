@@ -1,5 +1,6 @@
-"""Heads: what maps the backbone's features to logits."""
+"""Heads that map the pooled features to logits."""
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -7,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.create import heads
+from tljax.models.layers import activations
+from tljax.models.layers.activations import ACTIVATIONS
 from tljax.models.transfer import Batch, at_least_float32
-
-ACTIVATIONS = {"relu": nn.relu, "tanh": jnp.tanh}
 
 FIXED_HEADS = ("features", "masked_lm", "span")
 """Heads whose outputs are no classes: another number of classes wants another head."""
@@ -78,6 +79,22 @@ class FeaturesHead(nn.Module):
         return x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), 1e-12) if self.normalise else x
 
 
+class DistilledHead(nn.Module):
+    """``logits = (cls(first half) + distilled(second half)) / 2`` of features `[B, 2 D]`; float32 out (section 3, late fusion)."""
+
+    num_classes: int
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> jax.Array:
+        x = batch["features"]
+        if x.shape[-1] % 2:
+            raise ValueError(f"the head 'distilled' reads two tokens of equal width, but the backbone gives {x.shape[-1]} features")
+        dense = functools.partial(nn.Dense, self.num_classes, dtype=self.dtype, kernel_init=nn.initializers.normal(0.01))
+        both = [dense(name=name)(half) for name, half in zip(("cls", "distilled"), jnp.split(x, 2, axis=-1), strict=True)]
+        return (at_least_float32(both[0]) + at_least_float32(both[1])) / 2
+
+
 @heads.register
 def linear(num_classes: int, dropout: float = 0.0, init_scale: float = 0.01, dtype: str = "float32") -> LinearHead:
     """One linear layer."""
@@ -86,9 +103,8 @@ def linear(num_classes: int, dropout: float = 0.0, init_scale: float = 0.01, dty
 
 @heads.register
 def mlp(num_classes: int, hidden: int = 256, dropout: float = 0.0, activation: str = "relu", dtype: str = "float32") -> MlpHead:
-    """Two linear layers with ``relu`` or ``tanh`` between. Raises ValueError: another `activation`."""
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation={activation!r}: one of {', '.join(ACTIVATIONS)}")
+    """Two linear layers with an activation between. Raises ValueError: unknown activation."""
+    activations.check(activation)
     return MlpHead(num_classes, hidden, dropout, jnp.dtype(dtype), activation)
 
 
@@ -102,3 +118,9 @@ def cosine(num_classes: int, scale: float = 10.0, dtype: str = "float32") -> Cos
 def features(num_classes: int, normalise: bool = False) -> FeaturesHead:
     """The features themselves, as many as `num_classes` says: a backbone for embeddings (`normalise`: of length 1), without classes."""
     return FeaturesHead(num_classes, normalise)
+
+
+@heads.register
+def distilled(num_classes: int, dtype: str = "float32") -> DistilledHead:
+    """One linear layer for the class token and one for the distillation token, averaged."""
+    return DistilledHead(num_classes, jnp.dtype(dtype))

@@ -7,8 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.create import heads
+from tljax.models.layers import activations
+from tljax.models.layers.activations import ACTIVATIONS
+from tljax.models.layers.linear import dense
+from tljax.models.layers.normalization import layer_norm
 from tljax.models.transfer import Batch, at_least_float32
-from tljax.zoo.bert.model import ACTIVATIONS, dense, layer_norm
 
 
 def token_vectors(batch: Batch) -> jax.Array:
@@ -83,6 +86,5 @@ def span(num_classes: int = 2, dtype: str = "float32") -> SpanHead:
 @heads.register
 def masked_lm(num_classes: int, activation: str = "gelu", epsilon: float = 1e-12, dtype: str = "float32") -> MaskedLanguageHead:
     """A token of the vocabulary (`num_classes` of them) for every token. Raises ValueError: unknown activation."""
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation={activation!r}: one of {', '.join(ACTIVATIONS)}")
+    activations.check(activation)
     return MaskedLanguageHead(num_classes, activation, epsilon, jnp.dtype(dtype))

@@ -1,41 +1,56 @@
 """The pre-norm Transformer block (Vaswani et al. 2017) that Vision Transformers and their text towers are made of."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from tljax.models.transfer import Batch
+from tljax.models.layers.activations import ACTIVATIONS
+from tljax.models.layers.normalization import layer_norm
+from tljax.models.transfer import Batch, at_least_float32
 
-ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "gelu": functools.partial(jax.nn.gelu, approximate=False),
-    "gelu_tanh": functools.partial(jax.nn.gelu, approximate=True),
-    "quick_gelu": lambda x: x * jax.nn.sigmoid(1.702 * x),
-}
-"""GELU (Hendrycks and Gimpel 2016): exact, and the two approximations of the paper's section 2."""
+xavier = nn.initializers.xavier_uniform()
 
 
 class Attention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017, section 3.2), `[B, T, D]` -> `[B, T, D]`; its softmax always in float32.
+    """Multi-head attention (Vaswani et al. 2017, section 3.2), `[B, T, D]` -> `[B, T, D]`; its softmax in float32 or more.
 
-    `context [B, S, D]` is what is attended to (default: `x` itself). With `causal`, token t sees the tokens up to t alone.
+    Attributes:
+      heads: number of heads, a divisor of D.
+      causal: token t sees only the tokens up to t.
+      dropout: rate on the attention weights; with a `mask` only.
+      kernel_init: of the four linear layers.
+      dtype: of the computation.
     """
 
     heads: int
     causal: bool = False
+    dropout: float = 0.0
+    kernel_init: nn.initializers.Initializer = xavier
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, context: jax.Array | None = None) -> jax.Array:
-        dense = functools.partial(nn.Dense, x.shape[-1], dtype=self.dtype, kernel_init=nn.initializers.xavier_uniform())
+    def __call__(self, x: jax.Array, context: jax.Array | None = None, mask: jax.Array | None = None, train: bool = False) -> jax.Array:
+        """Attend from `x` to `context [B, S, D]` (default: `x` itself), of which `mask [B, S]` keeps the tokens that are 1."""
+        dense = functools.partial(nn.Dense, x.shape[-1], dtype=self.dtype, kernel_init=self.kernel_init)
         context = x if context is None else context
-        q, k, v = (
-            dense(name=name)(of).reshape(*of.shape[:2], self.heads, -1) for name, of in (("query", x), ("key", context), ("value", context))
-        )
-        return dense(name="out")(jax.nn.dot_product_attention(q, k, v, is_causal=self.causal).reshape(x.shape))
+        inputs = {"query": x, "key": context, "value": context}
+        q, k, v = (dense(name=name)(tokens).reshape(*tokens.shape[:2], self.heads, -1) for name, tokens in inputs.items())
+        if mask is None:
+            y = jax.nn.dot_product_attention(q, k, v, is_causal=self.causal)
+        else:
+            y = _masked(q, k, v, mask, nn.Dropout(self.dropout, deterministic=not train))
+        return dense(name="out")(y.reshape(x.shape))
+
+
+def _masked(q: jax.Array, k: jax.Array, v: jax.Array, mask: jax.Array, drop: nn.Dropout) -> jax.Array:
+    scores = at_least_float32(jnp.einsum("bqhd,bkhd->bhqk", q, k)) * q.shape[-1] ** -0.5
+    # The lowest finite number, not -inf: a row without any token would become NaN.
+    scores = jnp.where(mask[:, None, None, :] > 0, scores, jnp.finfo(scores.dtype).min)
+    weights = drop(jax.nn.softmax(scores)).astype(v.dtype)
+    return jnp.einsum("bhqk,bkhd->bqhd", weights, v)
 
 
 class Mlp(nn.Module):
@@ -48,9 +63,7 @@ class Mlp(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        dense = functools.partial(
-            nn.Dense, dtype=self.dtype, kernel_init=nn.initializers.xavier_uniform(), bias_init=nn.initializers.normal(1e-6)
-        )
+        dense = functools.partial(nn.Dense, dtype=self.dtype, kernel_init=xavier, bias_init=nn.initializers.normal(1e-6))
         drop = nn.Dropout(self.dropout, deterministic=not train)
         inner = drop(ACTIVATIONS[self.activation](dense(self.hidden, name="fc1")(x)))
         return drop(dense(x.shape[-1], name="fc2")(inner))
@@ -62,7 +75,7 @@ class Block(nn.Module):
     Attributes:
       heads: of the attention.
       hidden: width inside the MLP.
-      activation: one of `ACTIVATIONS`.
+      activation: one of `activations.ACTIVATIONS`.
       causal: see `Attention`.
       layer_scale: first value of the learned `scale1`, `scale2` `[D]` (Touvron et al. 2021b, section 2.1); 0: there are none.
       dropout: rate after attention, and twice in the MLP.
@@ -86,21 +99,16 @@ class Block(nn.Module):
         x = batch["x"]
         drop = nn.Dropout(self.dropout, deterministic=not train)
         skip = nn.Dropout(self.drop_path, broadcast_dims=(1, 2), deterministic=not train)
-        y = drop(Attention(self.heads, self.causal, self.dtype, name="attention")(norm(self.epsilon, self.dtype, name="norm1")(x)))
+        attention = Attention(self.heads, self.causal, dtype=self.dtype, name="attention")
+        y = drop(attention(layer_norm(self.epsilon, self.dtype, "norm1")(x)))
         x = x + skip(self._scaled("scale1", y))
-        y = Mlp(self.hidden, self.activation, self.dropout, self.dtype, name="mlp")(norm(self.epsilon, self.dtype, name="norm2")(x), train)
+        y = Mlp(self.hidden, self.activation, self.dropout, self.dtype, name="mlp")(layer_norm(self.epsilon, self.dtype, "norm2")(x), train)
         return batch | {"x": x + skip(self._scaled("scale2", y))}
 
     def _scaled(self, name: str, y: jax.Array) -> jax.Array:
         if not self.layer_scale:
             return y
         return y * self.param(name, nn.initializers.constant(self.layer_scale), (y.shape[-1],)).astype(y.dtype)
-
-
-def norm(epsilon: float, dtype: Any, name: str | None = None) -> nn.LayerNorm:
-    """LayerNorm (Ba et al. 2016) of the last axis."""
-    # The fast variance E[x^2] - E[x]^2 cancels on the large means that trained residual streams have.
-    return nn.LayerNorm(epsilon, dtype, use_fast_variance=False, name=name)
 
 
 def check(width: int, depth: int, heads: int, activation: str, **rates: float) -> None:

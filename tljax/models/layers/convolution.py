@@ -1,4 +1,4 @@
-"""Layers that several backbones share."""
+"""Convolutions: of XLA, and as shifted multiply-adds or matrix products where CPUs run those faster."""
 
 import functools
 import itertools
@@ -13,20 +13,6 @@ Margins = tuple[tuple[int, int], tuple[int, int]]
 """``((top, bottom), (left, right))`` in pixels."""
 
 Padding = Margins | str
-
-
-def batch_norm(
-    batch_stats_in: bool, dtype: Any, name: str, epsilon: float = 1e-5, momentum: float = 0.9, scale_init: Any = nn.initializers.ones
-) -> nn.BatchNorm:
-    """BatchNorm (Ioffe and Szegedy 2015) with statistics in float32.
-
-    With `batch_stats_in` it normalises by the batch's statistics and updates the running ones,
-    ``running = momentum * running + (1 - momentum) * batch`` (biased variance; PyTorch stores n / (n - 1) times it, with momentum
-    counted the other way round: its 0.1 is 0.9 here). Without, it uses the running statistics and leaves them alone.
-    """
-    return nn.BatchNorm(
-        use_running_average=not batch_stats_in, momentum=momentum, epsilon=epsilon, dtype=dtype, scale_init=scale_init, name=name
-    )
 
 
 def image_conv(width: int, stride: int, padding: Any, dtype: Any, name: str) -> nn.Conv:
@@ -163,12 +149,3 @@ def _shifted_backward(stride: int, padding: Sequence[tuple[int, int]], saved: An
 
 
 shifted_depthwise.defvjp(_shifted_forward, _shifted_backward)
-
-
-def option_a_shortcut(x: jax.Array, width: int, stride: int) -> jax.Array:
-    """The parameter-free shortcut of CIFAR ResNets (He et al. 2016, section 4.2): `[B, H, W, C]` -> `[B, H/stride, W/stride, width]`.
-
-    Every `stride`-th pixel, the new channels filled with zeros, half before and half after the old ones.
-    """
-    new = width - x.shape[-1]
-    return jnp.pad(x[:, ::stride, ::stride], ((0, 0), (0, 0), (0, 0), (new // 2, new - new // 2)))

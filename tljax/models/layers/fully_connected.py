@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.layers.pooling import adaptive_mean
-from tljax.models.transfer import Batch
+from tljax.models.transfer import Batch, Stage, stage
 
 he = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 """He et al. 2015, section 2.2."""
@@ -60,12 +60,14 @@ class FullyConnected(nn.Module):
         return batch | {"x": _dropped(x, self.dropout, AFTER, train)}
 
 
-def layout(
-    widths: Sequence[int], size: int, sliding: bool, dropout: tuple[float, str], dtype: Any
-) -> tuple[tuple[str, type[nn.Module], tuple[Any, ...]], ...]:
+def layout(widths: Sequence[int], size: int, sliding: bool, dropout: tuple[float, str], dtype: Any) -> tuple[Stage, ...]:
     """The stages ``fc6``, ``fc7``, ... of these `widths`, as in `Backbone.layout`."""
-    first = tuple(("fc6", FirstFullyConnected, (width, size, sliding, dropout, dtype)) for width in widths[:1])
-    return first + tuple((f"fc{i}", FullyConnected, (width, dropout, dtype)) for i, width in enumerate(widths[1:], 7))
+    first = tuple(
+        stage("fc6", FirstFullyConnected, width=width, size=size, sliding=sliding, dropout=dropout, dtype=dtype) for width in widths[:1]
+    )
+    return first + tuple(
+        stage(f"fc{i}", FullyConnected, width=width, dropout=dropout, dtype=dtype) for i, width in enumerate(widths[1:], 7)
+    )
 
 
 def _dropped(x: jax.Array, dropout: tuple[float, str], place: str, train: bool) -> jax.Array:

@@ -1,24 +1,17 @@
 """Stages of inverted residuals (Sandler et al. 2018), of which MobileNets and EfficientNets are made."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from tljax.models.layers.convolution import DepthwiseConv, Padding, batch_norm, image_conv, pointwise
-from tljax.models.transfer import Backbone, Batch, at_least_float32
-
-ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "relu": nn.relu,
-    "relu6": nn.relu6,
-    "silu": nn.silu,
-    "hard_swish": nn.hard_swish,
-    "sigmoid": nn.sigmoid,
-    "hard_sigmoid": nn.hard_sigmoid,
-}
+from tljax.models.layers.activations import ACTIVATIONS
+from tljax.models.layers.convolution import DepthwiseConv, Padding, image_conv, pointwise
+from tljax.models.layers.normalization import batch_norm
+from tljax.models.transfer import Backbone, Batch, at_least_float32, stage
 
 Style = tuple[str, float, float]
 """Padding at stride 2 (``"symmetric"``: `size // 2` on every side, PyTorch; ``"asymmetric"``: TensorFlow's SAME), epsilon and momentum of
@@ -174,9 +167,9 @@ def backbone(plan: Plan, style: Style, in_channels: int, input_size: tuple[int, 
         raise ValueError(f"padding={padding!r} is symmetric or asymmetric, epsilon={epsilon} above 0, momentum={momentum} in [0, 1)")
     compute = jnp.dtype(dtype)
     layout = (
-        ("stem", Stem, (plan.stem, plan.activation, style, compute)),
-        *((name, InvertedStage, (specs, style, compute)) for name, specs in plan.stages.items()),
-        ("last", LastConv, (plan.last, plan.activation, style, compute)),
+        stage("stem", Stem, width=plan.stem, activation=plan.activation, style=style, dtype=compute),
+        *(stage(name, InvertedStage, specs=specs, style=style, dtype=compute) for name, specs in plan.stages.items()),
+        stage("last", LastConv, width=plan.last, activation=plan.activation, style=style, dtype=compute),
         *tail,
     )
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

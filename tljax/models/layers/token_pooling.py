@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.layers import attention
+from tljax.models.layers.normalization import layer_norm
 from tljax.models.transfer import Batch, at_least_float32
 
 POOLS = ("cls", "mean", "cls_mean", "cls_distilled", "map")
@@ -44,7 +45,7 @@ class FinalNorm(nn.Module):
     dtype: Any = jnp.float32
 
     def setup(self) -> None:
-        self.norm = attention.norm(self.epsilon, self.dtype)
+        self.norm = layer_norm(self.epsilon, self.dtype)
         nn.share_scope(self, self.norm)  # parameters norm/scale, norm/bias
 
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
@@ -66,7 +67,7 @@ class MapPool(nn.Module):
         probe = self.param("probe", nn.initializers.xavier_uniform(), (1, 1, x.shape[-1]))
         y = jnp.broadcast_to(probe.astype(x.dtype), (len(x), 1, x.shape[-1]))
         y = attention.Attention(self.heads, dtype=self.dtype, name="attention")(y, x)
-        z = attention.norm(self.epsilon, self.dtype, "norm")(y)
+        z = layer_norm(self.epsilon, self.dtype, "norm")(y)
         return batch | {"x": (y + attention.Mlp(self.hidden, self.activation, 0.0, self.dtype, name="mlp")(z, train))[:, 0]}
 
 

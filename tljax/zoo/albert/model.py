@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.transfer import Backbone, Batch, stage
 from tljax.zoo.bert.model import POOLS, Block, Embed, Pooler, check, inputs
 
 SIZES = {"albert_base": (768, 12, 12), "albert_large": (1024, 24, 16), "albert_xlarge": (2048, 24, 16), "albert_xxlarge": (4096, 12, 64)}
@@ -18,10 +18,22 @@ class Blocks(nn.Module):
     """One block of BERT, run `depth` times; it is one stage, since a part of it cannot be frozen without the rest."""
 
     depth: int
-    block: tuple[Any, ...]
+    heads: int
+    inner: int
+    activation: str
+    dropout: float
+    epsilon: float
+    dtype: Any
 
     def setup(self) -> None:
-        self.shared = Block(*self.block)
+        self.shared = Block(
+            heads=self.heads,
+            inner=self.inner,
+            activation=self.activation,
+            dropout=self.dropout,
+            epsilon=self.epsilon,
+            dtype=self.dtype,
+        )
         nn.share_scope(self, self.shared)  # parameters attention/..., fc1/..., not shared/attention/...
 
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
@@ -54,9 +66,31 @@ def albert(
     check(width, heads, depth, pool, activation, dropout, positions, in_channels, input_size)
     compute = jnp.dtype(dtype)
     layout = (
-        ("embed", Embed, (in_channels, embedding, positions, 0, segments, dropout, epsilon, compute, width)),
-        ("blocks", Blocks, (depth, (heads, inner or 4 * width, activation, dropout, epsilon, compute))),
-        *((("pooler", Pooler, (compute,)),) if pool == "pooler" else ()),
+        stage(
+            "embed",
+            Embed,
+            vocabulary=in_channels,
+            width=embedding,
+            positions=positions,
+            offset=0,
+            segments=segments,
+            dropout=dropout,
+            epsilon=epsilon,
+            dtype=compute,
+            project=width,
+        ),
+        stage(
+            "blocks",
+            Blocks,
+            depth=depth,
+            heads=heads,
+            inner=inner or 4 * width,
+            activation=activation,
+            dropout=dropout,
+            epsilon=epsilon,
+            dtype=compute,
+        ),
+        *((stage("pooler", Pooler, dtype=compute),) if pool == "pooler" else ()),
     )
     return Backbone(layout, inputs=inputs(input_size[0], segments), pool=POOLS[pool])
 

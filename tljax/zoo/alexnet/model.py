@@ -9,7 +9,7 @@ from tljax.models.create import backbones
 from tljax.models.layers import fully_connected
 from tljax.models.layers.fully_connected import he
 from tljax.models.layers.pooling import max_pool
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.transfer import Backbone, Batch, stage
 
 Convs = tuple[tuple[int, int, int, int, int], ...]
 
@@ -63,6 +63,6 @@ def alexnet(
     if min(width, *fc, 1) < 1:
         raise ValueError(f"alexnet: width={width} and fc={fc} must be 1 or more")
     compute = jnp.dtype(dtype)
-    convs = tuple((f"stage{i}", ConvStage, (width, stage, compute)) for i, stage in enumerate(STAGES, 1))
+    maps = tuple(stage(f"stage{i}", ConvStage, width=width, convs=convs, dtype=compute) for i, convs in enumerate(STAGES, 1))
     top = fully_connected.layout(fc, MAP, False, (dropout, fully_connected.BEFORE), compute)
-    return Backbone((*convs, *top), inputs=(("x", (*input_size, in_channels), "float32"),))
+    return Backbone((*maps, *top), inputs=(("x", (*input_size, in_channels), "float32"),))

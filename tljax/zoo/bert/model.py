@@ -1,7 +1,6 @@
 """Transformer encoders of text with the norm after each branch: BERT (Devlin et al. 2019) and what differs from it by sizes alone."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -9,7 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.transfer import Backbone, Batch, at_least_float32, mean_pool
+from tljax.models.layers.activations import ACTIVATIONS
+from tljax.models.layers.attention import Attention
+from tljax.models.layers.linear import bert_init, dense
+from tljax.models.layers.normalization import layer_norm
+from tljax.models.transfer import Backbone, Batch, at_least_float32, mean_pool, stage
 
 SIZES = {
     "bert_tiny": (128, 2, 2),
@@ -20,25 +23,8 @@ SIZES = {
     "bert_large": (1024, 24, 16),
     "minilm_l6": (384, 6, 12),
     "minilm_l12": (384, 12, 12),
-    "distilbert": (768, 6, 12),
-    "roberta_base": (768, 12, 12),
-    "roberta_large": (1024, 24, 16),
 }
-"""Name -> width, depth, heads (Devlin et al. 2019; Turc et al. 2019; Wang et al. 2020; Sanh et al. 2019; Liu et al. 2019)."""
-
-VARIANTS: dict[str, dict[str, Any]] = {
-    "distilbert": {"segments": 0},
-    "roberta_base": {"segments": 1, "positions": 514, "offset": 2, "epsilon": 1e-5, "in_channels": 50265},
-    "roberta_large": {"segments": 1, "positions": 514, "offset": 2, "epsilon": 1e-5, "in_channels": 50265},
-}
-"""What a name's defaults are, where they are not BERT's."""
-
-ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "gelu": functools.partial(jax.nn.gelu, approximate=False),
-    "gelu_tanh": jax.nn.gelu,
-    "relu": jax.nn.relu,
-}
-"""``gelu``: x Phi(x); ``gelu_tanh``: its approximation by tanh (Hendrycks and Gimpel 2016, section 2)."""
+"""Name -> width, depth, heads (Devlin et al. 2019; Turc et al. 2019; Wang et al. 2020)."""
 
 
 def cls_pool(batch: Batch) -> jax.Array:
@@ -89,24 +75,6 @@ def _places(mask: jax.Array, offset: int) -> jax.Array:
     return jnp.cumsum(mask, axis=1) * mask + offset - 1 if offset else jnp.arange(mask.shape[1])
 
 
-class Attention(nn.Module):
-    """Multi-head self-attention over the tokens that `mask [B, T]` keeps, `[B, T, D]` -> `[B, T, D]`; its softmax in float32 or more."""
-
-    heads: int
-    dropout: float
-    dtype: Any
-
-    @nn.compact
-    def __call__(self, x: jax.Array, mask: jax.Array, train: bool) -> jax.Array:
-        split = (*x.shape[:2], self.heads, x.shape[-1] // self.heads)
-        q, k, v = (dense(x.shape[-1], self.dtype, name)(x).reshape(split) for name in ("query", "key", "value"))
-        scores = at_least_float32(jnp.einsum("bqhd,bkhd->bhqk", q, k)) * split[-1] ** -0.5
-        # the lowest finite number, not -inf: a row without any token would become NaN
-        scores = jnp.where(mask[:, None, None, :] > 0, scores, jnp.finfo(scores.dtype).min)
-        weights = nn.Dropout(self.dropout, deterministic=not train)(jax.nn.softmax(scores)).astype(v.dtype)
-        return dense(x.shape[-1], self.dtype, "out")(jnp.einsum("bhqk,bkhd->bqhd", weights, v).reshape(x.shape))
-
-
 class Block(nn.Module):
     """``x = norm1(x + attention(x))``, ``x = norm2(x + fc2(activation(fc1(x))))``; dropout on both branches and on attention's weights."""
 
@@ -120,7 +88,8 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x, drop = batch["x"], nn.Dropout(self.dropout, deterministic=not train)
-        branch = Attention(self.heads, self.dropout, self.dtype, name="attention")(x, batch["mask"], train)
+        attention = Attention(self.heads, dropout=self.dropout, kernel_init=bert_init, dtype=self.dtype, name="attention")
+        branch = attention(x, mask=batch["mask"], train=train)
         x = layer_norm(self.epsilon, self.dtype, "norm1")(x + drop(branch))
         branch = ACTIVATIONS[self.activation](dense(self.inner, self.dtype, "fc1")(x))
         branch = dense(x.shape[-1], self.dtype, "fc2")(branch)
@@ -136,16 +105,6 @@ class Pooler(nn.Module):
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         return batch | {"x": jnp.tanh(dense(x.shape[-1], self.dtype, "dense")(x[:, 0])), "tokens": x}
-
-
-def dense(width: int, dtype: Any, name: str) -> nn.Dense:
-    """A linear layer, drawn as in BERT."""
-    return nn.Dense(width, dtype=dtype, kernel_init=nn.initializers.normal(0.02), name=name)
-
-
-def layer_norm(epsilon: float, dtype: Any, name: str) -> nn.LayerNorm:
-    """LayerNorm whose variance is taken of the centred values: ``E[x^2] - E[x]^2`` cancels where means are large."""
-    return nn.LayerNorm(epsilon, dtype, use_fast_variance=False, name=name)
 
 
 def inputs(tokens: int, segments: int) -> tuple[tuple[str, tuple[int, ...], str], ...]:
@@ -210,17 +169,26 @@ def bert(
     """
     check(width, heads, depth, pool, activation, dropout, positions - offset, in_channels, input_size)
     compute = jnp.dtype(dtype)
-    block = (heads, inner or 4 * width, activation, dropout, epsilon, compute)
+    block = dict(heads=heads, inner=inner or 4 * width, activation=activation, dropout=dropout, epsilon=epsilon, dtype=compute)
     layout = (
-        ("embed", Embed, (in_channels, width, positions, offset, segments, dropout, epsilon, compute)),
-        *((f"block{i:02}", Block, block) for i in range(depth)),
-        *((("pooler", Pooler, (compute,)),) if pool == "pooler" else ()),
+        stage(
+            "embed",
+            Embed,
+            vocabulary=in_channels,
+            width=width,
+            positions=positions,
+            offset=offset,
+            segments=segments,
+            dropout=dropout,
+            epsilon=epsilon,
+            dtype=compute,
+        ),
+        *(stage(f"block{i:02}", Block, **block) for i in range(depth)),
+        *((stage("pooler", Pooler, dtype=compute),) if pool == "pooler" else ()),
     )
     return Backbone(layout, inputs=inputs(input_size[0], segments), pool=POOLS[pool])
 
 
 for _name, (_width, _depth, _heads) in SIZES.items():
-    _given: dict[str, Any] = {"width": _width, "depth": _depth, "heads": _heads} | VARIANTS.get(_name, {})
-    if _name in VARIANTS or _name.startswith("minilm"):
-        _given["pool"] = "mean"
-    backbones.register(_name)(functools.partial(bert, **_given))
+    _pool = "mean" if _name.startswith("minilm") else "pooler"
+    backbones.register(_name)(functools.partial(bert, width=_width, depth=_depth, heads=_heads, pool=_pool))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from tljax.models.layers import attention
 from tljax.models.layers.token_pooling import FinalNorm, Project
-from tljax.models.transfer import Backbone, Batch, at_least_float32
+from tljax.models.transfer import Backbone, Batch, at_least_float32, stage
 
 
 def last_pool(batch: Batch) -> jax.Array:
@@ -103,12 +103,16 @@ def text_tower(
     if len(input_size) != 1 or not (positions if fixed else 1) <= input_size[0] <= positions:
         raise ValueError(f"input_size={tuple(input_size)}: wanted is (tokens,), {f'{positions}' if fixed else f'1 to {positions}'} of them")
     compute, inner = jnp.dtype(dtype), hidden or 4 * width
-    block = (heads, inner, activation, causal, 0.0, dropout, 0.0, epsilon, compute)
+    block = dict(heads=heads, hidden=inner, activation=activation, causal=causal, dropout=dropout, epsilon=epsilon, dtype=compute)
     layout = (
-        ("embed", Embed, (in_channels, width, positions, fixed, dropout, compute)),
-        *((f"block{i:02}", attention.Block, block) for i in range(depth)),
-        ("norm", FinalNorm, ("all", 0, epsilon, compute)),
-        *((("projection", Project, (projection, POOLS[pool], projection_bias, False, compute)),) if projection else ()),
+        stage("embed", Embed, vocabulary=in_channels, width=width, positions=positions, fixed=fixed, dropout=dropout, dtype=compute),
+        *(stage(f"block{i:02}", attention.Block, **block) for i in range(depth)),
+        stage("norm", FinalNorm, pool="all", prefix=0, epsilon=epsilon, dtype=compute),
+        *(
+            (stage("projection", Project, width=projection, pool=POOLS[pool], bias=projection_bias, tanh=False, dtype=compute),)
+            if projection
+            else ()
+        ),
     )
     inputs = tuple((name, tuple(input_size), "int32") for name in (("x",) if fixed else ("x", "mask")))
     return Backbone(layout, inputs=inputs, pool=POOLS[pool])

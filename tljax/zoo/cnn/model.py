@@ -6,8 +6,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers.convolution import batch_norm
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.layers.normalization import batch_norm
+from tljax.models.transfer import Backbone, Batch, stage
 
 
 class ConvStage(nn.Module):
@@ -36,6 +36,7 @@ def cnn(
     """Stages ``stem, stage1, ...``, one convolution each; every stage after the stem halves the resolution."""
     names = ["stem", *(f"stage{i}" for i in range(1, len(widths)))]
     layout = tuple(
-        (name, ConvStage, (width, 1 if name == "stem" else 2, dropout, jnp.dtype(dtype))) for width, name in zip(widths, names, strict=True)
+        stage(name, ConvStage, width=width, stride=1 if name == "stem" else 2, dropout=dropout, dtype=jnp.dtype(dtype))
+        for width, name in zip(widths, names, strict=True)
     )
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

@@ -8,8 +8,8 @@ from tljax.weights.beside import published
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
 from tljax.weights.rules import expression
-from tljax.weights.rules.convnext import LEAVES, SCALE, Names, infer, rules
 from tljax.weights.rules.presets import imagenet_config
+from tljax.zoo.convnext.rules import LEAVES, SCALE, Names, infer, rules
 
 
 def _block(*theirs: str) -> dict[str, str]:

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers.attention import norm
 from tljax.models.layers.convolution import DepthwiseConv
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.layers.normalization import layer_norm
+from tljax.models.transfer import Backbone, Batch, Stage, stage
 
 SIZES: dict[str, tuple[int, tuple[int, ...]]] = {
     "convnext_tiny": (96, (3, 3, 9, 3)),
@@ -35,11 +35,11 @@ class Stem(nn.Module):
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = nn.Conv(self.width, (4, 4), 4, "VALID", dtype=self.dtype, kernel_init=_drawn(), name="conv")(batch["x"])
-        return batch | {"x": norm(self.epsilon, self.dtype, "norm")(x)}
+        return batch | {"x": layer_norm(self.epsilon, self.dtype, "norm")(x)}
 
 
 class Block(nn.Module):
-    """``x += scale * fc2(gelu(fc1(norm(depthwise 7x7(x)))))``, `[B, H, W, C]`; without `scale [C]` where `layer_scale` is 0.
+    """``x += scale * fc2(gelu(fc1(layer_norm(depthwise 7x7(x)))))``, `[B, H, W, C]`; without `scale [C]` where `layer_scale` is 0.
 
     `drop_path` is the probability that an example skips the branch in training (Huang et al. 2016); a kept branch is scaled.
     """
@@ -54,14 +54,14 @@ class Block(nn.Module):
         width = x.shape[-1]
         dense = functools.partial(nn.Dense, dtype=self.dtype, kernel_init=_drawn())
         y = DepthwiseConv(7, 1, ((3, 3), (3, 3)), self.dtype, use_bias=True, name="depthwise")(x)
-        y = norm(self.epsilon, self.dtype, "norm")(y)
+        y = layer_norm(self.epsilon, self.dtype, "norm")(y)
         y = dense(width, name="fc2")(jax.nn.gelu(dense(4 * width, name="fc1")(y), approximate=False))
         if self.layer_scale:
             y = y * self.param("scale", nn.initializers.constant(self.layer_scale), (width,)).astype(y.dtype)
         return x + nn.Dropout(self.drop_path, broadcast_dims=(1, 2, 3), deterministic=not train)(y)
 
 
-class Stage(nn.Module):
+class BlockStage(nn.Module):
     """Blocks of one resolution; where `downsample`, behind LayerNorm and a 2x2 convolution of stride 2."""
 
     width: int
@@ -75,7 +75,7 @@ class Stage(nn.Module):
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         if self.downsample:
-            x = norm(self.epsilon, self.dtype, "downsample_norm")(x)
+            x = layer_norm(self.epsilon, self.dtype, "downsample_norm")(x)
             x = nn.Conv(self.width, (2, 2), 2, "VALID", dtype=self.dtype, kernel_init=_drawn(), name="downsample")(x)
         for i, rate in enumerate(self.drop_paths):
             x = Block(self.layer_scale, rate, self.epsilon, self.dtype, name=f"block{i}")(x, train)
@@ -89,7 +89,7 @@ class PooledNorm(nn.Module):
     dtype: Any
 
     def setup(self) -> None:
-        self.norm = norm(self.epsilon, self.dtype)
+        self.norm = layer_norm(self.epsilon, self.dtype)
         nn.share_scope(self, self.norm)
 
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
@@ -124,11 +124,22 @@ def convnext(
     if width < 1 or not depths or min(depths) < 1 or not 0 <= drop_path < 1:
         raise ValueError(f"width={width} and depths={depths} must be 1 or more, drop_path={drop_path} a rate in [0, 1)")
     compute, last = jnp.dtype(dtype), max(sum(depths) - 1, 1)
-    layout: list[tuple[str, type[nn.Module], tuple[Any, ...]]] = [("stem", Stem, (width, epsilon, compute))]
+    layout: list[Stage] = [stage("stem", Stem, width=width, epsilon=epsilon, dtype=compute)]
     for i, count in enumerate(depths):
         rates = tuple(drop_path * (sum(depths[:i]) + j) / last for j in range(count))
-        layout.append((f"stage{i + 1}", Stage, (width << i, i > 0, rates, layer_scale, epsilon, compute)))
-    layout.append(("norm", PooledNorm, (epsilon, compute)))
+        layout.append(
+            stage(
+                f"stage{i + 1}",
+                BlockStage,
+                width=width << i,
+                downsample=i > 0,
+                drop_paths=rates,
+                layer_scale=layer_scale,
+                epsilon=epsilon,
+                dtype=compute,
+            )
+        )
+    layout.append(stage("norm", PooledNorm, epsilon=epsilon, dtype=compute))
     return Backbone(tuple(layout), inputs=(("x", (*input_size, in_channels), "float32"),))
 
 

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers.convolution import batch_norm, pointwise
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.layers.convolution import pointwise
+from tljax.models.layers.normalization import batch_norm
+from tljax.models.transfer import Backbone, Batch, Stage, stage
 
 DEPTHS = {
     121: ((6, 12, 24, 16), 32, 64),
@@ -131,12 +132,14 @@ def densenet(
       dtype: of the computation.
     """
     compute, style = jnp.dtype(dtype), Style(growth, bottleneck, dropout, epsilon)
-    layout: list[tuple[str, type[nn.Module], tuple[Any, ...]]] = [("stem", Stem, (width, epsilon, compute))]
+    layout: list[Stage] = [stage("stem", Stem, width=width, epsilon=epsilon, dtype=compute)]
     for i, count in enumerate(layers):
         width = width // 2 if i else width  # compression by half (section 3, "Compression")
-        layout.append((f"stage{i + 1}", DenseStage, (count, width if i else 0, style, compute)))
+        layout.append(stage(f"stage{i + 1}", DenseStage, layers=count, width=width if i else 0, style=style, dtype=compute))
         width += count * growth
-    return Backbone((*layout, ("norm", FinalNorm, (epsilon, compute))), inputs=(("x", (*input_size, in_channels), "float32"),))
+    return Backbone(
+        (*layout, stage("norm", FinalNorm, epsilon=epsilon, dtype=compute)), inputs=(("x", (*input_size, in_channels), "float32"),)
+    )
 
 
 def _register(depth: int) -> None:

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from tljax.models.create import backbones
 from tljax.models.layers.branches import Conv, Max, Mixed, Parts, PartStage, Style, scaled
-from tljax.models.transfer import Backbone
+from tljax.models.transfer import Backbone, stage
 
 HALVED = Max(3, 2, ceil=True)
 
@@ -70,5 +70,5 @@ def googlenet(
     if width <= 0:
         raise ValueError(f"googlenet: width={width} must be positive")
     style, compute = Style(epsilon, momentum), jnp.dtype(dtype)
-    layout = tuple((name, PartStage, (scaled(parts, width), style, compute)) for name, parts in STAGES.items())
+    layout = tuple(stage(name, PartStage, parts=scaled(parts, width), style=style, dtype=compute) for name, parts in STAGES.items())
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

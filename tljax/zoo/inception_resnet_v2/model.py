@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from tljax.models.create import backbones
 from tljax.models.layers.branches import Conv, Max, Mean, Mixed, Parts, PartStage, Residual, Style, scaled
-from tljax.models.transfer import Backbone
+from tljax.models.transfer import Backbone, stage
 from tljax.zoo.inception_v3.model import HALVED, STEM
 
 MIXED35 = Mixed(
@@ -80,5 +80,5 @@ def inception_resnet_v2(
     if width <= 0 or len(blocks) != 3 or min(blocks) < 0:
         raise ValueError(f"inception_resnet_v2: width={width} must be positive, blocks={blocks} three numbers")
     style, compute = Style(epsilon, momentum, norm_scale, count_padding=False), jnp.dtype(dtype)
-    layout = tuple((name, PartStage, (scaled(parts, width), style, compute)) for name, parts in stages(blocks).items())
+    layout = tuple(stage(name, PartStage, parts=scaled(parts, width), style=style, dtype=compute) for name, parts in stages(blocks).items())
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from tljax.models.create import backbones
 from tljax.models.layers.branches import Conv, Max, Mean, Mixed, Parts, PartStage, Style, scaled
-from tljax.models.transfer import Backbone
+from tljax.models.transfer import Backbone, stage
 
 ROW, COLUMN = (1, 7), (7, 1)
 HALVED = Max(3, 2)
@@ -105,5 +105,5 @@ def inception_v3(
     if width <= 0:
         raise ValueError(f"inception_v3: width={width} must be positive")
     style, compute = Style(epsilon, momentum, norm_scale, count_padding), jnp.dtype(dtype)
-    layout = tuple((name, PartStage, (scaled(parts, width), style, compute)) for name, parts in STAGES.items())
+    layout = tuple(stage(name, PartStage, parts=scaled(parts, width), style=style, dtype=compute) for name, parts in STAGES.items())
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.transfer import Backbone, Batch, stage
 
 
 class Layer(nn.Module):
@@ -34,5 +34,5 @@ def mlp(
     """Stages ``layer0 ... layerN``. For vectors of length D: ``input_size=(), in_channels=D``."""
     if not widths:
         raise ValueError("mlp needs at least one width")
-    layout = tuple((f"layer{i}", Layer, (width, dropout, jnp.dtype(dtype))) for i, width in enumerate(widths))
+    layout = tuple(stage(f"layer{i}", Layer, width=width, dropout=dropout, dtype=jnp.dtype(dtype)) for i, width in enumerate(widths))
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

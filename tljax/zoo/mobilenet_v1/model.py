@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers.convolution import DepthwiseConv, Padding, batch_norm, image_conv, pointwise
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.layers.activations import ACTIVATIONS
+from tljax.models.layers.convolution import DepthwiseConv, Padding, image_conv, pointwise
+from tljax.models.layers.normalization import batch_norm
+from tljax.models.transfer import Backbone, Batch, stage
 
 BLOCKS = (
     (1, 64, 1),
@@ -25,8 +27,6 @@ BLOCKS = (
 
 STAGES = ((1,), (2, 3), (4, 5), (6, 7, 8, 9, 10, 11), (12, 13))
 """The numbers of the blocks in ``stage1`` to ``stage5``: one stage per resolution."""
-
-ACTIVATIONS = {"relu": nn.relu, "relu6": nn.relu6, "leaky_relu": lambda x: nn.leaky_relu(x, 0.1)}
 
 
 class Stem(nn.Module):
@@ -113,7 +113,10 @@ def mobilenet_v1(
     compute, style = jnp.dtype(dtype), (activation, padding, epsilon, momentum)
     blocks = {number: (number, int(channels * width), stride) for number, channels, stride in BLOCKS}
     layout = (
-        ("stem", Stem, (int(32 * width), style, compute)),
-        *((f"stage{i}", SeparableStage, (tuple(blocks[n] for n in numbers), style, compute)) for i, numbers in enumerate(STAGES, 1)),
+        stage("stem", Stem, width=int(32 * width), style=style, dtype=compute),
+        *(
+            stage(f"stage{i}", SeparableStage, blocks=tuple(blocks[n] for n in numbers), style=style, dtype=compute)
+            for i, numbers in enumerate(STAGES, 1)
+        ),
     )
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

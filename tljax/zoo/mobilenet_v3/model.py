@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from tljax.models.create import backbones
 from tljax.models.layers.inverted_residual import Plan, Spec, backbone, divisible
-from tljax.models.transfer import Backbone, Batch, mean_pool
+from tljax.models.transfer import Backbone, Batch, mean_pool, stage
 
 Row = tuple[tuple[int, int, int, bool, str, int], ...]
 """Blocks of one width: kernel, channels inside and outside, whether squeeze-and-excitation, activation, stride of each."""
@@ -120,7 +120,7 @@ def mobilenet_v3(
     if width <= 0 or not 0 <= dropout < 1:
         raise ValueError(f"width={width} must be above 0, dropout={dropout} a rate in [0, 1)")
     network = plan(name, width, ratios, penultimate)
-    tail = (("penultimate", Penultimate, (network.penultimate, dropout, jnp.dtype(dtype))),) if penultimate else ()
+    tail = (stage("penultimate", Penultimate, width=network.penultimate, dropout=dropout, dtype=jnp.dtype(dtype)),) if penultimate else ()
     return backbone(network, (padding, epsilon, momentum), in_channels, input_size, dtype, tail)
 
 

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers.convolution import DepthwiseConv, batch_norm, pointwise
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.layers.convolution import DepthwiseConv, pointwise
+from tljax.models.layers.normalization import batch_norm
+from tljax.models.transfer import Backbone, Batch, stage
 
 Norm = tuple[float, float]
 """Epsilon and momentum of BatchNorm."""
@@ -188,7 +189,10 @@ def nasnet_mobile(
         )
     norm, compute = (epsilon, momentum), jnp.dtype(dtype)
     layout = (
-        ("stem", Stem, (stem_width, norm, compute)),
-        *((stage, CellStage, (specs, stage == "stage4", norm, compute)) for stage, specs in stages(filters, cells).items()),
+        stage("stem", Stem, width=stem_width, norm=norm, dtype=compute),
+        *(
+            stage(name, CellStage, cells=specs, relu=name == "stage4", norm=norm, dtype=compute)
+            for name, specs in stages(filters, cells).items()
+        ),
     )
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 
 from tljax.models.create import backbones
 from tljax.models.layers import grouped
-from tljax.models.layers.convolution import batch_norm
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.layers.normalization import batch_norm
+from tljax.models.transfer import Backbone, Batch, Stage, stage
 
 Convs = tuple[tuple[int, int, int, int], ...]
 """A block's convolutions: (kernel size, stride, width, groups) of each."""
@@ -162,11 +162,11 @@ def resnet(
     if inner[0] < 1:
         raise ValueError(f"base_width={base_width} with width={width} and groups={groups} leaves a group without channels")
     compute, style = jnp.dtype(dtype), (zero_init_last, bias, epsilon)
-    layout: list[tuple[str, type[nn.Module], tuple[Any, ...]]] = [("stem", Stem, (width, style, compute))]
+    layout: list[Stage] = [stage("stem", Stem, width=width, style=style, dtype=compute)]
     for i, count in enumerate(counts):
         strides = (2 if i > 0 and j == 0 else 1 for j in range(count))
         blocks = tuple(block_convs(kind, width << i, stride, groups, inner[i], stride_first) for stride in strides)
-        layout.append((f"stage{i + 1}", ResidualStage, (blocks, style, compute)))
+        layout.append(stage(f"stage{i + 1}", ResidualStage, blocks=blocks, style=style, dtype=compute))
     return Backbone(tuple(layout), inputs=(("x", (*input_size, in_channels), "float32"),))
 
 

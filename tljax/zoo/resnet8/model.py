@@ -6,8 +6,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers.convolution import batch_norm
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.layers.normalization import batch_norm
+from tljax.models.transfer import Backbone, Batch, stage
 
 
 class Stem(nn.Module):
@@ -63,7 +63,7 @@ def resnet8(
     """
     compute = jnp.dtype(dtype)
     layout = (
-        ("stem", Stem, (width, epsilon, compute)),
-        *((f"stage{i + 1}", Block, (width << i, 1 if i == 0 else 2, epsilon, compute)) for i in range(3)),
+        stage("stem", Stem, width=width, epsilon=epsilon, dtype=compute),
+        *(stage(f"stage{i + 1}", Block, width=width << i, stride=1 if i == 0 else 2, epsilon=epsilon, dtype=compute) for i in range(3)),
     )
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

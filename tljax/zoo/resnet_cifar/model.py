@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers.convolution import batch_norm, option_a_shortcut
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.layers.normalization import batch_norm
+from tljax.models.transfer import Backbone, Batch, stage
 
 
 class Stem(nn.Module):
@@ -37,7 +37,16 @@ class Block(nn.Module):
         y = nn.Conv(self.width, (3, 3), padding=1, use_bias=False, dtype=self.dtype, name="conv2")(y)
         y = batch_norm(batch_stats_in, self.dtype, name="bn2")(y)
         same = self.stride == 1 and x.shape[-1] == self.width
-        return nn.relu(y + (x if same else option_a_shortcut(x, self.width, self.stride)))
+        return nn.relu(y + (x if same else _shortcut(x, self.width, self.stride)))
+
+
+def _shortcut(x: jax.Array, width: int, stride: int) -> jax.Array:
+    """Shortcut without parameters (He et al. 2016, section 4.2, option A): `[B, H, W, C]` -> `[B, H/stride, W/stride, width]`.
+
+    Every `stride`-th pixel, the new channels filled with zeros, half before and half after the old ones.
+    """
+    new = width - x.shape[-1]
+    return jnp.pad(x[:, ::stride, ::stride], ((0, 0), (0, 0), (0, 0), (new // 2, new - new // 2)))
 
 
 class ResidualStage(nn.Module):
@@ -63,8 +72,11 @@ def resnet_cifar(
     compute = jnp.dtype(dtype)
     blocks = (depth - 2) // 6
     layout = (
-        ("stem", Stem, (width, compute)),
-        *((f"stage{i + 1}", ResidualStage, (width << i, blocks, 1 if i == 0 else 2, compute)) for i in range(3)),
+        stage("stem", Stem, width=width, dtype=compute),
+        *(
+            stage(f"stage{i + 1}", ResidualStage, width=width << i, depth=blocks, stride=1 if i == 0 else 2, dtype=compute)
+            for i in range(3)
+        ),
     )
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))
 

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers.convolution import batch_norm
-from tljax.models.layers.convolution import convolution as layers
-from tljax.models.transfer import Backbone, Batch, at_least_float32
+from tljax.models.layers import convolution
+from tljax.models.layers.normalization import batch_norm
+from tljax.models.transfer import Backbone, Batch, at_least_float32, stage
 
 DEPTHS: dict[int, tuple[int, ...]] = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 """Layers -> blocks of each stage."""
@@ -72,7 +72,7 @@ class Conv(nn.Module):
         if self.style.standard is not None:
             kernel = standardised(kernel, self.style.standard)
         pad = (self.size // 2, self.size // 2)
-        y = layers.conv(x.astype(self.dtype), kernel.astype(self.dtype), self.stride, (pad, pad))
+        y = convolution.conv(x.astype(self.dtype), kernel.astype(self.dtype), self.stride, (pad, pad))
         return y + self.param("bias", nn.initializers.zeros, (self.width,)).astype(self.dtype) if self.bias else y
 
 
@@ -149,9 +149,9 @@ def _backbone(
 ) -> Backbone:
     compute = jnp.dtype(dtype)
     layout = (
-        ("stem", Stem, (width, style, compute)),
-        *((f"stage{i + 1}", ResidualStage, (width << i, of, style, compute)) for i, of in enumerate(strides)),
-        ("norm", FinalNorm, (style, compute)),
+        stage("stem", Stem, width=width, style=style, dtype=compute),
+        *(stage(f"stage{i + 1}", ResidualStage, width=width << i, strides=of, style=style, dtype=compute) for i, of in enumerate(strides)),
+        stage("norm", FinalNorm, style=style, dtype=compute),
     )
     return Backbone(layout, inputs=(("x", (*size, in_channels), "float32"),))
 

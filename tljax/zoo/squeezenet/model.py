@@ -6,10 +6,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from tljax.models.create import backbones, heads
+from tljax.models.create import backbones
 from tljax.models.layers.fully_connected import he
 from tljax.models.layers.pooling import max_pool
-from tljax.models.transfer import Backbone, Batch, at_least_float32, mean_pool
+from tljax.models.transfer import Backbone, Batch, stage
 
 SQUEEZES = {2: 1, 3: 1, 4: 2, 5: 2, 6: 3, 7: 3, 8: 4, 9: 4}
 """Number of the fire module -> channels that it squeezes to, over those of the first; each expand convolution has four times as many."""
@@ -96,34 +96,10 @@ def squeezenet(
     size, first, stages = VERSIONS[version]
     fires = [tuple((n, SQUEEZES[n] * width) for n in numbers) for numbers in stages]
     layout = (
-        ("stem", Stem, (first * width, size, ceil_mode, compute)),
-        *((f"stage{i}", FireStage, (fire, i < len(fires), ceil_mode, compute)) for i, fire in enumerate(fires, 1)),
+        stage("stem", Stem, width=first * width, size=size, ceil_mode=ceil_mode, dtype=compute),
+        *(
+            stage(f"stage{i}", FireStage, fires=fire, pooled=i < len(fires), ceil_mode=ceil_mode, dtype=compute)
+            for i, fire in enumerate(fires, 1)
+        ),
     )
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))
-
-
-class MapsHead(nn.Module):
-    """``logits_c = mean over the places p of relu(x_p . kernel_c + bias_c)``, dropout of `x [B, H, W, D]` before; float32 out.
-
-    Because of the ReLU the logits are not linear in the pooled features, and none is negative.
-    """
-
-    num_classes: int
-    dropout: float = 0.0
-    dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> jax.Array:
-        x = batch["x"]
-        if x.ndim != 4:
-            raise ValueError(f"the head maps reads maps [B, H, W, D], but the backbone ends in {list(x.shape)}")
-        x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        init = nn.initializers.normal(0.01)
-        x = nn.Conv(self.num_classes, (1, 1), dtype=self.dtype, kernel_init=init, name="conv")(x)
-        return mean_pool({"x": nn.relu(at_least_float32(x))})
-
-
-@heads.register
-def maps(num_classes: int, dropout: float = 0.0, dtype: str = "float32") -> MapsHead:
-    """SqueezeNet's: a 1x1 convolution to one map per class, ReLU, the mean of each map; it needs a backbone that ends in maps."""
-    return MapsHead(num_classes, dropout, jnp.dtype(dtype))

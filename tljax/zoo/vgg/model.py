@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from tljax.models.create import backbones
 from tljax.models.layers import fully_connected
-from tljax.models.layers.convolution import batch_norm
+from tljax.models.layers.normalization import batch_norm
 from tljax.models.layers.pooling import max_pool
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.transfer import Backbone, Batch, stage
 
 COUNTS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 """Layers with weights -> convolutions of each block (table 1 of the paper: A, B, D, E)."""
@@ -70,7 +70,10 @@ def vgg(
         raise ValueError(f"vgg{depth}: width={width} and fc={fc} must be 1 or more")
     compute = jnp.dtype(dtype)
     blocks = zip(FACTORS, COUNTS[depth], strict=True)
-    convs = tuple((f"stage{i}", ConvStage, (width * factor, count, norm, compute)) for i, (factor, count) in enumerate(blocks, 1))
+    convs = tuple(
+        stage(f"stage{i}", ConvStage, width=width * factor, count=count, norm=norm, dtype=compute)
+        for i, (factor, count) in enumerate(blocks, 1)
+    )
     top = fully_connected.layout(fc, MAP, sliding, (dropout, fully_connected.AFTER), compute)
     return Backbone((*convs, *top), inputs=(("x", (*input_size, in_channels), "float32"),))
 

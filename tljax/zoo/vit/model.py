@@ -9,8 +9,9 @@ import jax.numpy as jnp
 
 from tljax.models.create import backbones
 from tljax.models.layers import attention
+from tljax.models.layers.normalization import layer_norm
 from tljax.models.layers.token_pooling import POOLS, TOKENS, FinalNorm, MapPool, Project, pooling
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.transfer import Backbone, Batch, Stage, stage
 
 SIZES = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 12, 12), "vit_large": (1024, 24, 16)}
 """Name -> width, depth, heads (the widths tiny and small: Touvron et al. 2021)."""
@@ -65,7 +66,7 @@ class Embed(nn.Module):
             parts = [x[:, : len(learned)], *registers, x[:, len(learned) :]] if registers else [x]
         x = jnp.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
         if self.pre_norm:
-            x = attention.norm(self.epsilon, self.dtype, "norm")(x)
+            x = layer_norm(self.epsilon, self.dtype, "norm")(x)
         return batch | {"x": nn.Dropout(self.dropout, deterministic=not train)(x)}
 
     def _learned(self, name: str, count: int, x: jax.Array) -> jax.Array:
@@ -130,20 +131,45 @@ def vit(
     prefix = len(tokens) + registers
     rates = [drop_path * i / max(depth - 1, 1) for i in range(depth)]
     pooled = pooling(pool, prefix)
-    layout: list[tuple[str, type[nn.Module], tuple[Any, ...]]] = [
-        ("embed", Embed, (width, patch, grid, tokens, registers, patches_only, pre_norm, dropout, epsilon, compute)),
+    layout: list[Stage] = [
+        stage(
+            "embed",
+            Embed,
+            width=width,
+            patch=patch,
+            grid=grid,
+            tokens=tokens,
+            registers=registers,
+            patches_only=patches_only,
+            pre_norm=pre_norm,
+            dropout=dropout,
+            epsilon=epsilon,
+            dtype=compute,
+        ),
         *(
-            (f"block{i:02}", attention.Block, (heads, inner, activation, False, layer_scale, dropout, rate, epsilon, compute))
+            stage(
+                f"block{i:02}",
+                attention.Block,
+                heads=heads,
+                hidden=inner,
+                activation=activation,
+                causal=False,
+                layer_scale=layer_scale,
+                dropout=dropout,
+                drop_path=rate,
+                epsilon=epsilon,
+                dtype=compute,
+            )
             for i, rate in enumerate(rates)
         ),
-        ("norm", FinalNorm, (pool, prefix, epsilon, compute)),
+        stage("norm", FinalNorm, pool=pool, prefix=prefix, epsilon=epsilon, dtype=compute),
     ]
     if pool == "map":
-        layout.append(("map", MapPool, (heads, inner, activation, epsilon, compute)))
+        layout.append(stage("map", MapPool, heads=heads, hidden=inner, activation=activation, epsilon=epsilon, dtype=compute))
     if pre_logits:
-        layout.append(("pre_logits", Project, (pre_logits, pooled, True, True, compute)))
+        layout.append(stage("pre_logits", Project, width=pre_logits, pool=pooled, bias=True, tanh=True, dtype=compute))
     if projection:
-        layout.append(("projection", Project, (projection, pooled, False, False, compute)))
+        layout.append(stage("projection", Project, width=projection, pool=pooled, bias=False, tanh=False, dtype=compute))
     return Backbone(tuple(layout), inputs=(("x", (*input_size, in_channels), "float32"),), pool=pooled)
 
 

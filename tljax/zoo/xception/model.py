@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers.convolution import DepthwiseConv, batch_norm, pointwise
+from tljax.models.layers.convolution import DepthwiseConv, pointwise
+from tljax.models.layers.normalization import batch_norm
 from tljax.models.layers.pooling import max_pool
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.transfer import Backbone, Batch, Stage, stage
 
 Style = tuple[str, float, float]
 """Padding of the maxima; epsilon and momentum of BatchNorm."""
@@ -142,8 +143,8 @@ def xception(
     def scaled(widths: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(int(w * width + 1e-6) for w in widths)
 
-    layout: list[tuple[str, type[nn.Module], tuple[Any, ...]]] = [("stem", Stem, (scaled((32, 64)), style, compute))]
-    for stage, specs in blocks(middle).items():
-        inside = tuple((name, scaled(widths), *flags) for name, widths, *flags in specs)
-        layout.append((stage, BlockStage, (inside, scaled(EXIT) if stage == "stage4" else (), style, compute)))
+    layout: list[Stage] = [stage("stem", Stem, widths=scaled((32, 64)), style=style, dtype=compute)]
+    for name, specs in blocks(middle).items():
+        inside = tuple((block, scaled(widths), *flags) for block, widths, *flags in specs)
+        layout.append(stage(name, BlockStage, blocks=inside, exit=scaled(EXIT) if name == "stage4" else (), style=style, dtype=compute))
     return Backbone(tuple(layout), inputs=(("x", (*input_size, in_channels), "float32"),))

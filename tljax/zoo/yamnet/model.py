@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from tljax.models.create import backbones
 from tljax.models.layers.convolution import DepthwiseConv, pointwise
-from tljax.models.transfer import Backbone, Batch
+from tljax.models.transfer import Backbone, Batch, stage
 
 LAYERS = {
     2: (64, 1),
@@ -103,7 +103,7 @@ def yamnet(
     compute = jnp.dtype(dtype)
     kept = [[(n, width * LAYERS[n][0] // 32, LAYERS[n][1]) for n in numbers if n <= layers] for numbers in STAGES]
     layout = (
-        ("stem", Stem, (width, epsilon, compute)),
-        *((f"stage{i}", SeparableStage, (tuple(of), epsilon, compute)) for i, of in enumerate(kept, 1) if of),
+        stage("stem", Stem, width=width, epsilon=epsilon, dtype=compute),
+        *(stage(f"stage{i}", SeparableStage, layers=tuple(of), epsilon=epsilon, dtype=compute) for i, of in enumerate(kept, 1) if of),
     )
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

@@ -1,1 +1,0 @@
-"""Published weight files, one file per publisher; `tljax.weights.known` puts them together."""

@@ -1,0 +1,23 @@
+"""Published weights: ALBERT."""
+
+from tljax.weights.published import Published, hugging_face
+
+PUBLISHED: tuple[Published, ...] = (
+    Published(
+        "albert(width=256, heads=8, inner=512, pool='mean', activation='gelu', in_channels=591)",
+        "rxn4chemistry rxnmapper",
+        "https://github.com/rxn4chemistry/rxnmapper",
+        "MIT",
+        "reactions as SMILES",
+    ),
+    *hugging_face(
+        "Apache-2.0",
+        "BookCorpus, Wikipedia",
+        {
+            "albert_base": "albert/albert-base-v2",
+            "albert_large": "albert/albert-large-v2",
+            "albert_xlarge": "albert/albert-xlarge-v2",
+            "albert_xxlarge": "albert/albert-xxlarge-v2",
+        },
+    ),
+)

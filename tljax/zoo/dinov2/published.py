@@ -1,0 +1,48 @@
+"""Published weights: DINOv2."""
+
+from tljax.weights.published import Published, hugging_face, timm
+
+PUBLISHED: tuple[Published, ...] = (
+    Published(
+        "dinov2_small",
+        "Meta DINOv2 vits14",
+        "https://dl.fbaipublicfiles.com/dinov2/dinov2_vits14/dinov2_vits14_pretrain.pth",
+        "Apache-2.0",
+        "LVD-142M",
+    ),
+    Published(
+        "dinov2_base",
+        "Meta DINOv2 vitb14",
+        "https://dl.fbaipublicfiles.com/dinov2/dinov2_vitb14/dinov2_vitb14_pretrain.pth",
+        "Apache-2.0",
+        "LVD-142M",
+    ),
+    Published(
+        "dinov2_large",
+        "Meta DINOv2 vitl14",
+        "https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth",
+        "Apache-2.0",
+        "LVD-142M",
+    ),
+    *timm(
+        "Apache-2.0",
+        "LVD-142M",
+        {
+            "dinov2_small": "vit_small_patch14_dinov2.lvd142m",
+            "dinov2_base": "vit_base_patch14_dinov2.lvd142m",
+            "dinov2_large": "vit_large_patch14_dinov2.lvd142m",
+            "dinov2_small(registers=4, patches_only=True)": "vit_small_patch14_reg4_dinov2.lvd142m",
+            "dinov2_base(registers=4, patches_only=True)": "vit_base_patch14_reg4_dinov2.lvd142m",
+            "dinov2_large(registers=4, patches_only=True)": "vit_large_patch14_reg4_dinov2.lvd142m",
+        },
+    ),
+    *hugging_face(
+        "Apache-2.0",
+        "LVD-142M",
+        {
+            "dinov2_small": "facebook/dinov2-small",
+            "dinov2_base": "facebook/dinov2-base",
+            "dinov2_large": "facebook/dinov2-large",
+        },
+    ),
+)
