@@ -6,7 +6,7 @@ Hardware and time: 2 CPU cores shared with other work, 22 min for 5 labels a cla
 Trained stages use the statistics of their batch (``bn="batch"``): with the stored ones rates of 1e-2 diverge here, and the best rate is
 3e-3 (docs/batchnorm.md).
 Expected, test accuracy on 2,000 images, mean +- standard deviation over 3 seeds, 5 and 20 labels a class: scratch .120 +- .008 and
-.229 +- .040, probe .231 +- .031 and .244 +- .012, full .295 +- .068 and .789 +- .039; the whole table is in the README.
+.229 +- .040, probe .231 +- .031 and .244 +- .012, full .295 +- .068 and .789 +- .039; the whole table is in docs/results.md.
 """
 
 from experiments.config import Compare, Config, Data, Train

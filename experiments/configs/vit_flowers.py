@@ -2,7 +2,7 @@
 
   python -m experiments.finetune --config=experiments/configs/vit_flowers.py --config.weights=VIT --workdir=runs/vit_flowers
 
-VIT is a ViT of timm or of Hugging Face, a file or folder (README, "Checkpoints that open today"). The data set comes from TFDS, which
+VIT is a ViT of timm or of Hugging Face, a file or folder (docs/guides/checkpoints.md). The data set comes from TFDS, which
 downloads it once; ``vit_flowers.py:DATA`` takes another data set of TFDS instead, or a folder of images.
 
 Not run as a whole: neither the data nor published weights were at hand, so no figure is expected here. The tests run it for two steps,
