@@ -1,0 +1,38 @@
+"""The worked examples of docs/extending: two files each, nothing else edited, their own tests pass."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("strategy", "objective", "task", "data_source", "backbone")
+NAMED = re.compile(r"^`([\w/]+\.py)`:\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def named_files(page: str) -> dict[str, str]:
+    """The Python blocks of a page that stand below a file's name."""
+    return dict(NAMED.findall((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")))
+
+
+def test_the_examples_pass_their_own_tests(tmp_path):
+    shutil.copytree(ROOT / "tljax", tmp_path / "tljax", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
+    made = {}
+    for page in PAGES:
+        files = named_files(f"extending/{page}")
+        room, test = files
+        assert room.startswith("tljax/") and test.startswith("tests/") and test.endswith(f"/test_{Path(room).name}"), page
+        made |= files
+    for name, code in made.items():
+        path = tmp_path / name
+        assert not (ROOT / name).exists(), f"{name} is a file of the project: the example needs another name"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(code, encoding="utf-8")
+    tests = [name for name in made if name.startswith("tests/")]
+    for command in (["pytest", "-q", "-p", "no:cacheprovider", *tests], ["ruff", "check", *made], ["ruff", "format", "--check", *made]):
+        done = subprocess.run([sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-5000:]}{done.stderr[-5000:]}"
