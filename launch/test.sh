@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints, checks types and tests, on the CPU.
+# Lints, checks types, builds the documentation and tests, on the CPU.
 #   bash launch/test.sh [PYTEST ARGUMENTS]        e.g. bash launch/test.sh tests/weights -k truncated
 #   PYTHON=python3.12 bash launch/test.sh         another Python
 set -euo pipefail
@@ -12,5 +12,7 @@ echo "test: ruff format --check"
 .venv/bin/ruff format --check .
 echo "test: mypy"
 .venv/bin/python -m mypy
+echo "test: mkdocs build --strict"
+NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict # into site/; a broken link or a missing reference is an error
 echo "test: pytest"
 exec .venv/bin/python -m pytest -n "${TLJAX_TEST_WORKERS:-2}" "$@"
