@@ -25,12 +25,15 @@ def test_the_examples_pass_their_own_tests(tmp_path):
     for page in PAGES:
         files = named_files(f"extending/{page}")
         room, test = files
-        assert room.startswith("tljax/") and test.startswith("tests/") and test.endswith(f"/test_{Path(room).name}"), page
+        example = Path(room).parent.name if Path(room).name == "model.py" else Path(room).stem  # a family is a folder
+        assert room.startswith("tljax/") and test.startswith("tests/") and Path(test).name == f"test_{example}.py", page
         made |= files
     for name, code in made.items():
         path = tmp_path / name
         assert not (ROOT / name).exists(), f"{name} is a file of the project: the example needs another name"
         path.parent.mkdir(parents=True, exist_ok=True)
+        if name.startswith("tljax/zoo/"):
+            (path.parent / "__init__.py").touch()
         path.write_text(code, encoding="utf-8")
     tests = [name for name in made if name.startswith("tests/")]
     for command in (["pytest", "-q", "-p", "no:cacheprovider", *tests], ["ruff", "check", *made], ["ruff", "format", "--check", *made]):
