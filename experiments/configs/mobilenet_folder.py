@@ -6,8 +6,8 @@ MOBILENET is Keras's file for the width that you want, or a PyTorch one (docs/gu
 
 Hardware and time: 2 CPU cores shared with other work; 12 flower classes (224 pixels) from Keras's MobileNetV1 x0.25, 18 min for 20 labels
 a class, 30 min for 5 (with more other work).
-Trained stages use the statistics of their batch (``bn="batch"``), as when these figures were measured; the stored ones, the default
-elsewhere, do better on few labels (docs/batchnorm.md).
+Trained stages use the statistics of their batch (``bn="batch"``), as when these figures were measured; the stored ones do
+better where the backbone trains slowly (docs/batchnorm.md).
 Expected, test accuracy on 240 images, mean +- standard deviation over 3 seeds, 5 and 20 labels a class: scratch .297 +- .088 and
 .218 +- .021, probe .850 +- .011 and .911 +- .015, full .831 +- .024 and .929 +- .011; the whole table is in docs/results.md.
 """
