@@ -15,10 +15,10 @@ from ml_collections import config_flags
 
 from experiments.config import Config
 from tljax.runs import fields
-from tljax.train.checkpoint import Damaged
+from tljax.train.checkpoint import CheckpointError
 from tljax.train.logger import NonFinite
 
-EXPECTED = (ValueError, KeyError, OSError, Damaged, NonFinite)
+EXPECTED = (ValueError, KeyError, OSError, CheckpointError, NonFinite)
 _TRACEBACK = flags.DEFINE_bool("traceback", False, "Show where in the code an error was raised.")
 PROFILE = "START:STOP: write a profiler trace of these steps (the first has number 0) into WORKDIR/profile."
 """Help of the flag ``--profile``."""

@@ -30,7 +30,7 @@ def options(source, batch_size):
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 64])
 def test_every_example_is_read_once_whatever_the_batch_size(batch_size, model, variables):
-    run = jax.jit(lambda v, b: forward.evaluating(model, lambda x: x, v)(b).logits)
+    run = jax.jit(lambda v, b: forward.for_evaluation(model, lambda x: x, v)(b).logits)
     outputs = measure.gather(run, variables, SOURCE, **options(SOURCE, batch_size))
     np.testing.assert_allclose(outputs, model.apply(variables, X).logits, rtol=1e-5, atol=1e-6)
 

@@ -92,5 +92,5 @@ def _loss(pretrained, run):
     objective = objectives.create(pretrained.task.objective)
     source = pretrained.view(run.test)
     batch = {name: np.stack([source[i][name] for i in range(len(source))]) for name in ("x", "label")}
-    run_model = forward.evaluating(pretrained.model, lambda b: b, pretrained.variables)
+    run_model = forward.for_evaluation(pretrained.model, lambda b: b, pretrained.variables)
     return float(jax.jit(lambda b: objective.loss(run_model, pretrained.task.labeled(b, pretrained.config.num_classes), None)[0])(batch))

@@ -95,7 +95,7 @@ def wide(strategy, make=plain, accumulate=2):
         multiplier=optimizer.multiplier(OPTIM, 50), one_pass=lambda: iter([wide_batch(objective.streams)]), accumulate=accumulate,
         ema_decay=0.9,
     )  # fmt: skip
-    plans = plan.make(chosen, initialization.initial_shapes(setup)[0], model.stages, OPTIM, 50)
+    plans = plan.make_plans(chosen, initialization.initial_shapes(setup)[0], model.stages, OPTIM, 50)
     setup = dataclasses.replace(setup, plans=plans)
     return setup, plans[0], initialization.shapes_at(setup, 0), wide_batch(objective.streams)
 

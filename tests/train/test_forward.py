@@ -20,7 +20,7 @@ def calls(function, run=RUN, plan=None, transform=lambda b: b):
     @jax.jit
     def traced(params, stats):
         own = forward.split_stats(stats, phase.batch_stats_in)
-        call, statistics = forward.training(run.model, transform, params, stats=own, plan=phase, key=jax.random.key(3))
+        call, statistics = forward.for_training(run.model, transform, params, stats=own, plan=phase, key=jax.random.key(3))
         return function(call), statistics()
 
     return traced(state.params, state.stats)
@@ -41,9 +41,9 @@ def test_two_slices_give_the_bits_of_the_whole_dropout_and_statistics_included()
 
     whole, stats = calls(lambda call: call(X).logits)
     for cut in (slices, thirds):
-        logits, own_stats = calls(cut)
+        logits, trained_stats = calls(cut)
         np.testing.assert_array_equal(logits, whole)
-        assert same(own_stats, stats)
+        assert same(trained_stats, stats)
     assert not same(stats, RUN.begin().stats)
 
 
@@ -120,7 +120,7 @@ def test_the_device_half_of_preprocessing_is_applied_once_and_at_the_input_alone
 def test_evaluation_uses_stored_statistics_and_reads_other_variables():
     variables, other = RUN.training.pretrained, jax.tree.map(lambda v: v + 0.5, RUN.training.pretrained)
     with_objective = {**variables, "params": {**variables["params"], "objective": {"w": np.ones(3)}}}
-    call = forward.evaluating(RUN.model, lambda b: b, with_objective)
+    call = forward.for_evaluation(RUN.model, lambda b: b, with_objective)
     np.testing.assert_allclose(call(X).logits, RUN.model.apply(variables, X["x"]).logits, atol=1e-6)
     np.testing.assert_allclose(call(X, variables=other).logits, RUN.model.apply(other, X["x"]).logits, atol=1e-6)
     early = call(X, stop="stage1", taps=("stem",))

@@ -30,7 +30,7 @@ def test_pretrained_values_go_in_and_a_new_head_is_imprinted_through_recalibrate
 def test_recalibrated_statistics_are_those_of_the_data():
     run = tiny(model="cnn(widths=(4, 4))", bn=(("stem", "recalibrate"),))
     variables = run.training.pretrained
-    stats = initialization.recalibrated(run.training, variables, run.plans[0])
+    stats = initialization.recalibrate(run.training, variables, run.plans[0])
     kernel = variables["params"]["backbone"]["stem"]["conv"]["kernel"]
     out = jax.lax.conv_general_dilated(DATA["x"], kernel, (1, 1), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC"))
     np.testing.assert_allclose(stats["backbone"]["stem"]["bn"]["mean"], out.mean((0, 1, 2)), atol=1e-5)

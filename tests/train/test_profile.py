@@ -21,15 +21,15 @@ def traced_steps(folder):
                                             ("5:5", "START < STOP"), ("6:5", "START < STOP"), ("0:13", "<= 12")])  # fmt: skip
 def test_a_range_that_makes_no_sense_is_refused(text, said):
     with pytest.raises(ValueError, match=said) as e:
-        profile.steps(text, 12)
+        profile.parse_steps(text, 12)
     assert repr(text) in str(e.value)
 
 
 def test_the_trace_holds_the_steps_asked_for_across_phases_and_of_a_resumed_run_what_is_left(tmp_path):
-    assert profile.steps("", 12) == range(0) and profile.steps("11:12", 12) == range(11, 12)
+    assert profile.parse_steps("", 12) == range(0) and profile.parse_steps("11:12", 12) == range(11, 12)
     run = tiny("gradual_unfreezing", ema=0.9)  # phases of 4 steps
     with pytest.raises(Killed):
-        run.run(tmp_path, batches=dying(7), save_every=3, profiled=profile.steps("2:6", 12))
+        run.run(tmp_path, batches=dying(7), save_every=3, profiled=profile.parse_steps("2:6", 12))
     assert traced_steps(tmp_path / "profile") == [2, 3, 4, 5]
     (tmp_path / "profile").rename(tmp_path / "before")
     run.run(tmp_path, profiled=range(3, 8))

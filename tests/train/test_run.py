@@ -235,15 +235,15 @@ def test_when_all_are_damaged_nothing_is_begun_anew_in_silence(ladder, tmp_path)
         ladder.run(tmp_path, batches=dying(7), save_every=3)
     for step in (3, 6):
         _harm(tmp_path / "checkpoints" / str(step), "emptied")
-    with pytest.raises(checkpoint.Damaged, match=r"no checkpoint of .* can be read"):
+    with pytest.raises(checkpoint.CheckpointError, match=r"no checkpoint of .* can be read"):
         ladder.run(tmp_path)
 
 
 def test_a_checkpoint_of_another_shape_is_refused(ladder, tmp_path):
     ladder.run(tmp_path)
     other = tiny("gradual_unfreezing", model="cnn(widths=(4, 6), dropout=0.2)", ema=0.9)
-    with checkpoint.Checkpoints(tmp_path, plan.ever_trained(ladder.plans)) as checkpoints, pytest.raises(checkpoint.Damaged):
-        checkpoints.init(*initialization.initial_shapes(other.training)[:2])
+    with checkpoint.Checkpoints(tmp_path, plan.ever_trained(ladder.plans)) as checkpoints, pytest.raises(checkpoint.CheckpointError):
+        checkpoints.restore_initial(*initialization.initial_shapes(other.training)[:2])
 
 
 def test_checkpoints_hold_what_trains_and_init_the_rest(tmp_path):
@@ -251,7 +251,7 @@ def test_checkpoints_hold_what_trains_and_init_the_rest(tmp_path):
     state = run.run(tmp_path)
     shapes = initialization.shapes_at(run.training, STEPS)
     with checkpoint.Checkpoints(tmp_path, plan.ever_trained(run.plans)) as checkpoints:
-        params, _ = checkpoints.init(shapes.params, shapes.stats)
+        params, _ = checkpoints.restore_initial(shapes.params, shapes.stats)
         assert same(params, run.training.pretrained["params"])
         back = checkpoints.latest(lambda step: initialization.shapes_at(run.training, step))
         assert equal(back, state) and type(back) is type(state)
@@ -280,7 +280,10 @@ def test_best_is_the_best_evaluated_and_survives_a_resume(tmp_path):
 def test_no_best_is_said_so(tmp_path):
     run = tiny("probe")
     shapes = initialization.shapes_at(run.training, 0)
-    with checkpoint.Checkpoints(tmp_path, frozenset()) as checkpoints, pytest.raises(checkpoint.Damaged, match="holds no checkpoint"):
+    with (
+        checkpoint.Checkpoints(tmp_path, frozenset()) as checkpoints,
+        pytest.raises(checkpoint.CheckpointError, match="holds no checkpoint"),
+    ):
         checkpoints.best(shapes.params, shapes.stats)
 
 

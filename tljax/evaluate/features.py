@@ -46,7 +46,7 @@ def compile_features(model: Any, transform: measure.Transform, stages: Sequence[
     stop = bounds[1 + max(bounds.index(stage) for stage in stages)]
 
     def pooled(variables: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, jax.Array]:
-        outputs = forward.evaluating(model, transform, variables)(batch, stop=stop, taps=tuple(stages))
+        outputs = forward.for_evaluation(model, transform, variables)(batch, stop=stop, taps=tuple(stages))
         return {stage: model.backbone.pool(outputs.batch | {"x": outputs.taps[stage]}) for stage in stages}
 
     return jax.jit(pooled, out_shardings=sharding.replicated(mesh))
@@ -57,7 +57,7 @@ def pretrained(
 ) -> dict[str, np.ndarray]:
     """``{stage: [N, D] float32}`` of an opened model on the N examples of `source`, prepared as its config says, on all devices."""
     mesh = sharding.make_mesh()
-    variables = sharding.put(opened.variables, sharding.shardings(opened.variables, mesh))
+    variables = sharding.to_devices(opened.variables, sharding.shardings(opened.variables, mesh))
     run = compile_features(opened.model, data.on_device(opened.config), stages, mesh)
     host = data.on_host(opened.config, kinds=source.fields)
     features = measure.gather(run, variables, source, batch_size=batch_size, host=host, mesh=mesh, workers=workers, title=title)

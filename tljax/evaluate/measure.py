@@ -27,7 +27,7 @@ def compile_metric(metric: metrics.Metric, model: Any, transform: Transform, lab
     """
 
     def statistics(variables: Mapping[str, Any], batch: Mapping[str, Any]) -> Any:
-        return metrics.of_batch(metric, forward.evaluating(model, transform, variables), labeled(batch))
+        return metrics.of_batch(metric, forward.for_evaluation(model, transform, variables), labeled(batch))
 
     return jax.jit(statistics, out_shardings=sharding.replicated(mesh))
 

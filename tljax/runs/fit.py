@@ -29,7 +29,7 @@ def fit(run: Run, workdir: str | os.PathLike[str], *, quiet: bool = False, profi
       ValueError, KeyError, FileNotFoundError, OSError: bad input, naming file, key or field. NonFinite: the loss. Interrupted: a signal.
     """
     run.validate()
-    traced_steps = profile.steps(profiled, run.steps)
+    traced_steps = profile.parse_steps(profiled, run.steps)
     entries = spec.spec(run)
     root = workdirs.check(entries, workdir)
     if workdirs.finished(root) is not None:

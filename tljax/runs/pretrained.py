@@ -120,13 +120,13 @@ class Pretrained(weights.Pretrained):
         return measure.gather(self._compiled(self._answer), self._placed(), source, **self._options(source, batch_size))
 
     def _answer(self, variables: Mapping[str, Any], batch: Mapping[str, Any]) -> Any:
-        return self.task.answers(forward.evaluating(self.model, data.on_device(self.config), variables)(batch), batch)
+        return self.task.answers(forward.for_evaluation(self.model, data.on_device(self.config), variables)(batch), batch)
 
     def _compiled(self, function: Any) -> Any:
         return jax.jit(function, out_shardings=sharding.replicated(sharding.make_mesh()))
 
     def _placed(self) -> Any:
-        return sharding.put(self.variables, sharding.shardings(self.variables, sharding.make_mesh()))
+        return sharding.to_devices(self.variables, sharding.shardings(self.variables, sharding.make_mesh()))
 
     def _options(self, source: data.Source, batch_size: int) -> dict[str, Any]:
         return {"batch_size": batch_size, "host": data.on_host(self.config, kinds=source.fields), "mesh": sharding.make_mesh()}

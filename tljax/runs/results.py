@@ -79,7 +79,7 @@ def finish(ready: setup.Setup, root: pathlib.Path, variables: Mapping[str, Any],
       quiet: no pictures.
     """
     run = ready.run
-    host = sharding.fetch(model_only(variables))
+    host = sharding.to_host(model_only(variables))
     config = dataclasses.replace(run.pretrained.config, task=str(ready.task))
     if jax.process_index() == 0:
         config = dataclasses.replace(config, sha256=weights.save(root / "model", host, config).sha256)

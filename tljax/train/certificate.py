@@ -145,7 +145,7 @@ def _suffix_flops(training: Training, plan: Plan, state: State, micro: Mapping[s
     def run(trained: Any, frozen: Any, state: State, batch: Mapping[str, Any], cut: Callable[..., Any]) -> Any:
         params = trees.merge(trained, frozen)
         stats = forwards.split_stats(state.stats, plan.batch_stats_in)
-        whole, _ = forwards.training(model, training.transform, params, stats=stats, plan=plan, key=jax.random.key(0))
+        whole, _ = forwards.for_training(model, training.transform, params, stats=stats, plan=plan, key=jax.random.key(0))
         context = Context(params, state.objective, jax.random.key(0), state.step, state.hyper["objective"])
         return training.objective.loss(cut(whole), batch, context)[0]
 

@@ -16,7 +16,7 @@ from tljax import trees
 from tljax.train.state import State
 
 
-class Damaged(ValueError):
+class CheckpointError(ValueError):
     """A checkpoint that cannot be read back whole."""
 
 
@@ -40,14 +40,14 @@ class Checkpoints:
         with contextlib.suppress(*((Exception,) if kind else ())):  # what ended the block matters more than what closing says
             self.close()
 
-    def save_init(self, params: Mapping[str, Any], stats: Mapping[str, Any]) -> None:
+    def save_initial(self, params: Mapping[str, Any], stats: Mapping[str, Any]) -> None:
         """Write the tree as it was loaded, once; later calls change nothing."""
         if not (self.root / "init").exists():
             with ocp.StandardCheckpointer() as writer:
                 writer.save(self.root / "init", _flat({"params": params, "stats": stats}))
 
-    def init(self, params: Any, stats: Any) -> tuple[trees.Tree, trees.Tree]:
-        """``(params, stats)`` as loaded at the start of the run, placed like the given shapes. Raises Damaged."""
+    def restore_initial(self, params: Any, stats: Any) -> tuple[trees.Tree, trees.Tree]:
+        """``(params, stats)`` as loaded at the start of the run, placed like the given shapes. Raises CheckpointError."""
         template = {"params": params, "stats": stats}
         with ocp.StandardCheckpointer() as reader, _named(self.root / "init"):
             found = _unflat(reader.restore(self.root / "init", _flat(template)), template)
@@ -74,16 +74,16 @@ class Checkpoints:
           shapes_at: ``step -> State`` of `jax.ShapeDtypeStruct` with shardings.
 
         Raises:
-          Damaged: all are.
+          CheckpointError: all are.
         """
         steps = self.steps()
         for step in reversed(steps):
             try:
                 return self._read(step, shapes_at(step))
-            except Damaged as e:
+            except CheckpointError as e:
                 self._set_aside(step, e)
         if steps:
-            raise Damaged(f"no checkpoint of {self.root} can be read; they stand under damaged/. Delete the workdir to start again")
+            raise CheckpointError(f"no checkpoint of {self.root} can be read; they stand under damaged/. Delete the workdir to start again")
         return None
 
     def save_best(self, step: int, params: Mapping[str, Any], stats: Mapping[str, Any], score: float) -> None:
@@ -107,14 +107,14 @@ class Checkpoints:
         return None if step is None else int(step)
 
     def best(self, params: Any, stats: Any) -> tuple[int, trees.Tree, trees.Tree]:
-        """``(step, params, stats)`` of the best evaluated weights, placed like the given shapes. Raises Damaged."""
+        """``(step, params, stats)`` of the best evaluated weights, placed like the given shapes. Raises CheckpointError."""
         step = self.best_step()
         if step is None:
-            raise Damaged(f"{self.root / 'best'} holds no checkpoint")
+            raise CheckpointError(f"{self.root / 'best'} holds no checkpoint")
         template = {"params": trees.pick(params, self.trained), "stats": stats}
         with _named(self.root / "best" / str(step)):
             found = _unflat(self._best.restore(step, args=_item(ocp.args.StandardRestore(_flat(template)))).state, template)
-        initial, _ = self.init(params, stats)
+        initial, _ = self.restore_initial(params, stats)
         return step, trees.merge(trees.drop(initial, self.trained), found["params"]), found["stats"]
 
     def _settle_best(self) -> None:
@@ -140,7 +140,7 @@ class Checkpoints:
         template = self._trained_only(shapes)
         with _named(self.root / "checkpoints" / str(step)):
             state = _unflat(self._newest.restore(step, args=_item(ocp.args.StandardRestore(_flat(template)))).state, template)
-        initial, _ = self.init(shapes.params, shapes.stats)
+        initial, _ = self.restore_initial(shapes.params, shapes.stats)
         return state.replace(params=trees.merge(trees.drop(initial, self.trained), state.params))
 
     def _set_aside(self, step: int, why: Exception) -> None:
@@ -172,10 +172,10 @@ def _named(path: pathlib.Path) -> Iterator[None]:
     """Turn whatever Orbax raises on reading (it has many types) into one line that names the path."""
     try:
         yield
-    except Damaged:
+    except CheckpointError:
         raise
     except Exception as e:
-        raise Damaged(f"damaged checkpoint {path}: {type(e).__name__}: {str(e).strip().splitlines()[0][:200]}") from e
+        raise CheckpointError(f"damaged checkpoint {path}: {type(e).__name__}: {str(e).strip().splitlines()[0][:200]}") from e
 
 
 @contextlib.contextmanager
@@ -206,7 +206,7 @@ def _unflat(flat: Mapping[str, Any], template: Any) -> Any:
     for path, want in paths:
         got = flat.get(_name(path))
         if not isinstance(got, jax.Array | np.ndarray | np.generic) or got.shape != want.shape or got.dtype != want.dtype:
-            raise Damaged(f"{_name(path)} is {getattr(got, 'shape', type(got).__name__)}, wanted {want.shape} {want.dtype}")
+            raise CheckpointError(f"{_name(path)} is {getattr(got, 'shape', type(got).__name__)}, wanted {want.shape} {want.dtype}")
         leaves.append(got)
     return jax.tree_util.tree_unflatten(structure, leaves)
 
@@ -217,12 +217,12 @@ def read_best(workdir: str | os.PathLike[str]) -> tuple[int, dict[str, Any]]:
     Paths are ``params/backbone/...`` and ``batch_stats/...``.
 
     Raises:
-      Damaged: there are none, or they cannot be read.
+      CheckpointError: there are none, or they cannot be read.
     """
     root = pathlib.Path(workdir).absolute()
     steps = sorted(int(p.name) for p in (root / "best").glob("[0-9]*") if p.name.isdigit())
     if not steps:
-        raise Damaged(f"{root / 'best'} holds no checkpoint")
+        raise CheckpointError(f"{root / 'best'} holds no checkpoint")
     leaves: dict[str, Any] = {}
     for folder in (root / "init", root / "best" / str(steps[-1]) / "state"):
         with ocp.StandardCheckpointer() as reader, _named(folder):

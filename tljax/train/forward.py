@@ -14,7 +14,7 @@ PASS = "pass"
 """The entry of ``outputs.batch`` with the number of its pass: a slice that goes on from it draws the dropout that the whole would draw."""
 
 
-def training(
+def for_training(
     model: Any, transform: Transform, params: trees.Tree, stats: tuple[trees.Tree, trees.Tree], plan: Plan, key: jax.Array
 ) -> tuple[Callable[..., Any], Callable[[], trees.Tree]]:
     """The `forward` of a step, and a function that gives the batch statistics after its last call.
@@ -59,7 +59,7 @@ def training(
     return forward, lambda: current
 
 
-def evaluating(model: Any, transform: Transform, variables: Mapping[str, Any]) -> Callable[..., Any]:
+def for_evaluation(model: Any, transform: Transform, variables: Mapping[str, Any]) -> Callable[..., Any]:
     """The `forward` of evaluation: dropout off, stored statistics."""
     own = {"params": model_params(variables["params"]), "batch_stats": variables["batch_stats"]}
 

@@ -33,7 +33,7 @@ def initialize(training: Training, checkpoints: Checkpoints | None) -> State:
     key, objective, model = jax.random.key(training.seed), training.objective, training.model
     variables = dict(training.pretrained) if training.pretrained is not None else models.init(model, jax.random.fold_in(key, 0))
     own, memory = objective.init(jax.random.fold_in(key, 1), model, variables, _example(training))
-    variables["batch_stats"] = recalibrated(training, variables, training.plans[0])
+    variables["batch_stats"] = recalibrate(training, variables, training.plans[0])
     if training.head_init and training.new_head:
         variables["params"] = {**variables["params"], "head": new_head(training, variables)}
     if objective.prepare is not None:
@@ -41,7 +41,7 @@ def initialize(training: Training, checkpoints: Checkpoints | None) -> State:
     params = variables["params"] | ({"objective": own} if own else {})
     state = _place(training, params, variables["batch_stats"], memory)
     if checkpoints is not None:
-        checkpoints.save_init(state.params, state.stats)
+        checkpoints.save_initial(state.params, state.stats)
     return state
 
 
@@ -82,8 +82,8 @@ def enter_phase(training: Training, state: State, plan: Plan) -> State:
     where = sharding.shardings(jax.eval_shape(opt.init, trained), training.mesh, training.sharding_rules)
     fresh = jax.jit(opt.init, out_shardings=where)(trained)
     if plan.recalibrated:
-        stats = recalibrated(training, sharding.fetch({"params": state.params, "batch_stats": state.stats}), plan)
-        state = state.replace(stats=sharding.put(stats, sharding.shardings(stats, training.mesh, training.sharding_rules)))
+        stats = recalibrate(training, sharding.to_host({"params": state.params, "batch_stats": state.stats}), plan)
+        state = state.replace(stats=sharding.to_devices(stats, sharding.shardings(stats, training.mesh, training.sharding_rules)))
     return state.replace(opt_state=optimizer.carry_over(state.opt_state, fresh))
 
 
@@ -93,7 +93,7 @@ def _place(training: Training, params: trees.Tree, stats: trees.Tree, memory: An
     opt_shapes = jax.eval_shape(opt.init, trees.pick(params, plan.trainable))
     host = _assemble(training, params, stats, {}, memory=memory, scalar=lambda shape, dtype: np.zeros(shape, dtype))
     host = host.replace(seed=np.uint32(training.seed), hyper=jax.tree.map(np.asarray, training.hyper))
-    placed = sharding.put(host, sharding.shardings(host, training.mesh, rules))
+    placed = sharding.to_devices(host, sharding.shardings(host, training.mesh, rules))
     where = sharding.shardings(opt_shapes, training.mesh, rules)
     opt_state = jax.jit(opt.init, out_shardings=where)(trees.pick(placed.params, plan.trainable))
     return placed.replace(opt_state=opt_state)
@@ -139,7 +139,7 @@ def collect_features(training: Training, variables: Mapping[str, Any]) -> tuple[
     return np.stack([f for f, _ in kept]), np.stack([y for _, y in kept])
 
 
-def recalibrated(training: Training, variables: Mapping[str, Any], plan: Plan) -> trees.Tree:
+def recalibrate(training: Training, variables: Mapping[str, Any], plan: Plan) -> trees.Tree:
     """The batch statistics with those of `Plan.recalibrated` measured anew at fixed parameters (Li et al. 2016, AdaBN).
 
     ``mean = E[mean_b]``, ``var = E[var_b + mean_b^2] - mean^2`` over the batches of one pass: of the stream called ``target`` where there

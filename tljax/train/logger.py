@@ -53,7 +53,7 @@ class Logger:
         if self._writes and (always or not self._bar.disable):
             tqdm.tqdm.write(text)
 
-    def certificate(self, proof: Certificate) -> None:
+    def add_certificate(self, proof: Certificate) -> None:
         """Add a phase's freeze certificate to `certificate.json`; a resumed run does not build the phases before."""
         path = self.root / "certificate.json"
         if self._writes:
@@ -68,14 +68,14 @@ class Logger:
         """Begin a stretch of training: what came before (compilation, evaluation) is not step time."""
         self._since, self._waited = time.perf_counter(), 0.0
 
-    def next(self, batches: Iterator[Mapping[str, Any]]) -> Mapping[str, Any]:
+    def next_batch(self, batches: Iterator[Mapping[str, Any]]) -> Mapping[str, Any]:
         """The next batch. The time until it is there counts as `input_wait`."""
         asked = time.perf_counter()
         batch = next(batches)
         self._waited += time.perf_counter() - asked
         return batch
 
-    def step(self, step: int, metrics: Mapping[str, jax.Array], index: Mapping[str, np.ndarray]) -> bool:
+    def add_step(self, step: int, metrics: Mapping[str, jax.Array], index: Mapping[str, np.ndarray]) -> bool:
         """Take in one step's metrics (still on the device) and the indices of its examples by stream; True when `flush` is due."""
         self._pending.append((step, metrics, index))
         self._bar.update()

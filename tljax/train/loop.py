@@ -67,12 +67,12 @@ def fit(
             run = traced(build(training, phase, state, batch, log=log, full=full_certificate), now).run
             log.resume_clock()
             while now < min(phase.span.stop, last):
-                batch = batch or log.next(stream)
+                batch = batch or log.next_batch(stream)
                 state, metrics = run(state, sharding.shard_batch(batch, training.mesh))
                 now += 1
                 signal_name = stop_signal(now)
                 eval_due, save_due = _due(eval_every, now, last), bool(signal_name) or _due(save_every, now, last)
-                if log.step(now, metrics, index_of(batch)) or eval_due or save_due:
+                if log.add_step(now, metrics, index_of(batch)) or eval_due or save_due:
                     log.flush(last_good=max(checkpoints.steps(), default=None))
                 if eval_due and evaluate(now, state):
                     last = now
@@ -112,7 +112,7 @@ def build(training: Training, phase: Plan, state: State, batch: Mapping[str, Any
     if proof.problems:
         raise ValueError(f"the freeze certificate does not hold: {proof}")
     log.say(f"freeze certificate, {proof}")
-    log.certificate(proof)
+    log.add_certificate(proof)
     return built
 
 
@@ -122,7 +122,7 @@ def _everything(training: Training, phase: Plan, state: State) -> Plan:
     bn = tuple((regex, "stored" if mode == "recalibrate" else mode) for regex, mode in phase.span.phase.bn)  # no pass over the data
     all_trained = strategies.Phase((*rules, (".*", strategies.TRAINED)), bn=bn)
     strategy = dataclasses.replace(training.strategy, phases=(all_trained,))
-    everything = plan.make(strategy, state.params, training.model.stages, training.optim, training.plans[-1].span.stop)[0]
+    everything = plan.make_plans(strategy, state.params, training.model.stages, training.optim, training.plans[-1].span.stop)[0]
     return dataclasses.replace(everything, start=phase.start)
 
 

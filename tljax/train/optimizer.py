@@ -101,7 +101,7 @@ Optimizer = Callable[[Any], optax.GradientTransformation]
 """``weight decay -> the transformation of the trained leaves``; the decay may be traced, and no state depends on it."""
 
 
-def make(config: Optim, groups: Mapping[str, Any], decay: Mapping[str, Any], unfrozen_at: Mapping[str, Any]) -> Optimizer:
+def make_optimizer(config: Optim, groups: Mapping[str, Any], decay: Mapping[str, Any], unfrozen_at: Mapping[str, Any]) -> Optimizer:
     """The optimizer of the trained leaves; its updates still have to be multiplied by ``lr * multiplier(step)``.
 
     Leaves unfrozen at the same step, with the same rate and decay factor, form one group of `optax.multi_transform`. The norm that is

@@ -33,7 +33,7 @@ class Plan:
     start: str | None = None
 
 
-def make(
+def make_plans(
     strategy: strategies.Strategy, params: Mapping[str, Any], stages: Sequence[str], optim: optimizer.Optim, total_steps: int
 ) -> tuple[Plan, ...]:
     """The plans of all phases.
@@ -83,7 +83,7 @@ def _plan(
         train=parts if chosen is None else tuple(chosen),
         batch_stats_in=tuple(part for part, mode in modes.items() if mode == "batch"),
         recalibrated=tuple(part for part, mode in modes.items() if mode == "recalibrate"),
-        optimizer=optimizer.make(
+        optimizer=optimizer.make_optimizer(
             optim,
             trees.unflatten(trained),
             trees.unflatten({path: decay[path] for path in trained}),

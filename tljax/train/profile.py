@@ -15,7 +15,7 @@ from tljax.train.program import Program
 Traced = Callable[[Program, int], Program]
 
 
-def steps(text: str, total: int) -> range:
+def parse_steps(text: str, total: int) -> range:
     """``"start:stop"`` -> the steps start, ..., stop - 1, counted from 0; empty text: no step.
 
     Args:

@@ -63,12 +63,12 @@ def _by_shape(shape: tuple[int, ...], fsdp: int, min_size: int) -> PartitionSpec
     return PartitionSpec(*("fsdp" if i == best else None for i in range(len(shape))))
 
 
-def put(tree: Any, where: Any) -> Any:
+def to_devices(tree: Any, where: Any) -> Any:
     """Place host arrays, the same on every process, as global arrays with the shardings `where`."""
     return jax.tree.map(lambda x, s: jax.make_array_from_callback(np.shape(x), s, lambda index: np.asarray(x)[index]), tree, where)
 
 
-def fetch(tree: Any) -> Any:
+def to_host(tree: Any) -> Any:
     """Host copies of global arrays, on every process; all processes have to call it."""
     if jax.process_count() == 1:
         return jax.device_get(tree)

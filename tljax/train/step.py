@@ -39,12 +39,17 @@ def make_step(training: Training, plan: Plan, in_program: int | None = None) -> 
     def step(state: State, batch: Mapping[str, Any]) -> tuple[State, dict[str, jax.Array]]:
         key = jax.random.fold_in(jax.random.key(state.seed), state.step)
         trainable, frozen = trees.pick(state.params, plan.trainable), trees.drop(state.params, plan.trainable)
-        fixed_stats, own_stats = forwards.split_stats(state.stats, plan.batch_stats_in)
+        frozen_stats, trained_stats = forwards.split_stats(state.stats, plan.batch_stats_in)
 
-        def loss(trainable: trees.Tree, own_stats: trees.Tree, micro: Mapping[str, Any], micro_key: jax.Array) -> Any:
+        def loss(trainable: trees.Tree, trained_stats: trees.Tree, micro: Mapping[str, Any], micro_key: jax.Array) -> Any:
             params = trees.merge(trainable, frozen)
-            forward, stats_now = forwards.training(
-                training.model, training.transform, params, stats=(fixed_stats, own_stats), plan=plan, key=jax.random.fold_in(micro_key, 0)
+            forward, stats_now = forwards.for_training(
+                training.model,
+                training.transform,
+                params,
+                stats=(frozen_stats, trained_stats),
+                plan=plan,
+                key=jax.random.fold_in(micro_key, 0),
             )
             views_key = jax.random.fold_in(key, 2)  # the step's: views draw by the example, whatever the micro-batch
             batch = training.prepared(micro, state.seed, views_key)
@@ -54,14 +59,14 @@ def make_step(training: Training, plan: Plan, in_program: int | None = None) -> 
             return value, (aux.weight, metrics, aux.kept, stats_now())
 
         differentiate = training.grad(loss, has_aux=True)
-        value, grads, own_stats, kept, metrics = _accumulated(
-            differentiate, trainable, own_stats, batch, key, k=training.accumulate, unroll=unroll
+        value, grads, trained_stats, kept, metrics = _accumulated(
+            differentiate, trainable, trained_stats, batch, key, k=training.accumulate, unroll=unroll
         )
         lr = state.hyper["lr"] * training.multiplier(state.step)
         metrics = {"loss": value, "grad_norm": optax.tree.norm(grads), "lr": lr, **metrics}
         updates, opt_state = plan.optimizer(state.hyper["weight_decay"]).update(grads, state.opt_state, trainable)
         trainable = jax.tree.map(lambda p, u: p + (lr * u).astype(p.dtype), trainable, updates)
-        params, stats = trees.merge(trainable, frozen), trees.merge(fixed_stats, own_stats)
+        params, stats = trees.merge(trainable, frozen), trees.merge(frozen_stats, trained_stats)
         memory = state.objective
         if objective.after is not None:
             memory = objective.after({"params": params, "batch_stats": stats}, memory, kept, state.step)
@@ -79,32 +84,34 @@ def make_step(training: Training, plan: Plan, in_program: int | None = None) -> 
 
 
 def _accumulated(
-    differentiate: Callable[..., Any], trainable: trees.Tree, own_stats: trees.Tree, batch: Any, key: jax.Array, *, k: int, unroll: int
+    differentiate: Callable[..., Any], trainable: trees.Tree, trained_stats: trees.Tree, batch: Any, key: jax.Array, *, k: int, unroll: int
 ) -> tuple[jax.Array, trees.Tree, trees.Tree, Any, dict[str, jax.Array]]:
     """``(loss, gradients, statistics, kept, metrics)`` of `k` micro-batches.
 
     Loss, gradients and metrics are averaged by weight, statistics threaded from one to the next, `kept` put into the order of the batch.
     """
     if k == 1:
-        (value, (_, metrics, kept, own_stats)), grads = differentiate(trainable, own_stats, batch, key)
-        return value, grads, own_stats, kept, metrics
+        (value, (_, metrics, kept, trained_stats)), grads = differentiate(trainable, trained_stats, batch, key)
+        return value, grads, trained_stats, kept, metrics
 
-    def one(own_stats: Any, micro: Any) -> Any:
+    def one(trained_stats: Any, micro: Any) -> Any:
         i, micro_batch = micro
-        (value, (weight, metrics, kept, own_stats)), grads = differentiate(trainable, own_stats, micro_batch, jax.random.fold_in(key, i))
-        return own_stats, (weight, jax.tree.map(lambda x: weight * x, (value, grads, metrics))), kept
+        (value, (weight, metrics, kept, trained_stats)), grads = differentiate(
+            trainable, trained_stats, micro_batch, jax.random.fold_in(key, i)
+        )
+        return trained_stats, (weight, jax.tree.map(lambda x: weight * x, (value, grads, metrics))), kept
 
     def scan(carry: Any, micro: Any) -> Any:
-        own_stats, total = carry
-        own_stats, out, kept = one(own_stats, micro)
-        return (own_stats, jax.tree.map(jnp.add, total, out)), kept
+        trained_stats, total = carry
+        trained_stats, out, kept = one(trained_stats, micro)
+        return (trained_stats, jax.tree.map(jnp.add, total, out)), kept
 
     micros = (jnp.arange(k), jax.tree.map(lambda x: _micro(x, k), dict(batch)))
     first = jax.tree.map(lambda x: x[0], micros)
-    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(one, own_stats, first)[1])
-    ((own_stats, (weight, total)), kept) = jax.lax.scan(scan, (own_stats, zeros), micros, unroll=unroll)
+    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(one, trained_stats, first)[1])
+    ((trained_stats, (weight, total)), kept) = jax.lax.scan(scan, (trained_stats, zeros), micros, unroll=unroll)
     value, grads, metrics = jax.tree.map(lambda x: x / jnp.maximum(weight, 1e-12), total)
-    return value, grads, own_stats, jax.tree.map(_whole, kept), metrics
+    return value, grads, trained_stats, jax.tree.map(_whole, kept), metrics
 
 
 def copies(k: int) -> int:
