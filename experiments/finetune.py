@@ -10,7 +10,7 @@ import jax
 from experiments import cli
 from experiments.config import Config
 from experiments.recipe import run_of
-from tljax.report import outcome
+from tljax.report import run_summary
 from tljax.runs.fit import fit
 
 
@@ -18,7 +18,7 @@ def main(config: Config, root: str, profile: str) -> None:
     """Run what the flags say."""
     result = fit(run_of(config), root, profiled=profile)
     if jax.process_index() == 0:
-        print(outcome.text(result.summary))
+        print(run_summary.text(result.summary))
         traced = ", profile/" if (pathlib.Path(root) / "profile").is_dir() else ""
         print(f"{root}: result.json, metrics.jsonl, model/, figures/, events/{traced}")
 

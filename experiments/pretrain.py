@@ -10,7 +10,7 @@ import jax
 from experiments import cli
 from experiments.config import Config
 from experiments.recipe import run_of
-from tljax.report import outcome
+from tljax.report import run_summary
 from tljax.runs.fit import fit
 from tljax.runs.results import majority
 
@@ -22,9 +22,9 @@ def main(config: Config, root: str, profile: str) -> None:
     run = run_of(config)
     result = fit(run, root, profiled=profile)
     if jax.process_index() == 0:
-        print(outcome.text(result.summary))
+        print(run_summary.text(result.summary))
         if (share := majority(run)) is not None:
-            print(outcome.against_majority(result.summary, share))
+            print(run_summary.against_majority(result.summary, share))
         print(f"{root}: give it to the other programs as --config.weights or --weights")
 
 

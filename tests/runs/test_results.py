@@ -9,7 +9,7 @@ from PIL import Image
 import tljax
 from tests.runs.conftest import KINDS, of_kind, parts, start, tiny, with_
 from tljax import data
-from tljax.report import outcome
+from tljax.report import run_summary
 from tljax.runs import results
 
 
@@ -37,7 +37,7 @@ def test_a_run_leaves_all_that_the_readme_lists(tmp_path):
     for name in ("curves", "confusion", "most_wrong"):
         with Image.open(tmp_path / "figures" / f"{name}.png") as picture:
             assert min(picture.size) > 200
-    assert "test (60 examples)" in outcome.text(result.summary) and "by accuracy" in outcome.text(result.summary)
+    assert "test (60 examples)" in run_summary.text(result.summary) and "by accuracy" in run_summary.text(result.summary)
 
 
 @pytest.mark.parametrize("kind", KINDS)

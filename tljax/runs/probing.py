@@ -21,8 +21,7 @@ import tqdm
 
 from tljax import data
 from tljax.evaluate import features, probing
-from tljax.report import probe as picture
-from tljax.report import table
+from tljax.report import stage_accuracy, table
 from tljax.runs import opening, workdirs
 
 
@@ -160,9 +159,7 @@ def report(result: Mapping[str, Any], root: str | pathlib.Path) -> str:
     stages = [row for row in rows if not row["stage"].startswith("pixels ")]
     baselines = {row["stage"]: row["test"] for row in rows if row not in stages} | {"most frequent class": result["majority"]}
     (folder / "figures").mkdir(exist_ok=True)
-    picture.stage_accuracy(
-        stages, folder / "figures" / "probe.png", baselines, f"{result['model']}: {result['learner']} on frozen features"
-    )
+    stage_accuracy.draw(stages, folder / "figures" / "probe.png", baselines, f"{result['model']}: {result['learner']} on frozen features")
     return f"{caption}\n\n{table.text(shown, list(shown[0]))}"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tljax.report import outcome
+from tljax.report import run_summary
 
 SUMMARY = {
     "task": "t",
@@ -21,22 +21,22 @@ SUMMARY = {
 
 
 def test_the_table_has_numbers_parameters_and_what_selected():
-    text = outcome.text(SUMMARY)
+    text = run_summary.text(SUMMARY)
     assert "0.9000" in text and "12,345" in text and "per_class" not in text and "ended" not in text
     assert text.splitlines()[-1].startswith("selected on val (40 examples), step 4 by accuracy; one seed")
 
 
 def test_early_stopping_the_start_and_no_selection_are_said():
     early = SUMMARY | {"ended": "early stopping: no better validation for 2 validations"}
-    assert "ended after 12 steps by early stopping" in outcome.text(early)
-    assert "selected is the model before the first step" in outcome.text(SUMMARY | {"selected_step": 0})
-    assert " by " not in outcome.text(SUMMARY | {"selected_on": "nothing (the last step, 12)", "selected_by": ""}).splitlines()[-1]
+    assert "ended after 12 steps by early stopping" in run_summary.text(early)
+    assert "selected is the model before the first step" in run_summary.text(SUMMARY | {"selected_step": 0})
+    assert " by " not in run_summary.text(SUMMARY | {"selected_on": "nothing (the last step, 12)", "selected_by": ""}).splitlines()[-1]
 
 
 @pytest.mark.parametrize(
     ("share", "said"), [(0.1, "beats"), (0.9, "does not clearly beat"), (0.86, "does not clearly beat"), (0.83, "beats")]
 )
 def test_a_model_beats_the_most_frequent_class_by_two_standard_errors(share, said):
-    assert outcome.against_majority(SUMMARY, share) == (
+    assert run_summary.against_majority(SUMMARY, share) == (
         f"the model {said} the majority model: 0.9000 ± 0.0600 (2 standard errors) against {share:.4f}, test (100 examples)"
     )

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from tljax.report import png
 
 
-def stage_accuracy(rows: Sequence[Mapping[str, Any]], path: str | Path, baselines: Mapping[str, float], title: str = "") -> Path:
+def draw(rows: Sequence[Mapping[str, Any]], path: str | Path, baselines: Mapping[str, float], title: str = "") -> Path:
     """Accuracy over the stages, from input to output: cross-validation with its spread, test with its standard error; the PNG's path.
 
     Args:
