@@ -26,8 +26,8 @@ def test_the_same_seed_distorts_the_same_whatever_is_read_before(source):
 
 
 def test_examples_get_different_noise_of_the_stated_size():
-    grey = data.from_arrays(np.full((3, 50, 50, 1), 0.5), np.arange(3))
-    a, b, _ = inputs(data.distort(grey, noise=0.1))
+    gray = data.from_arrays(np.full((3, 50, 50, 1), 0.5), np.arange(3))
+    a, b, _ = inputs(data.distort(gray, noise=0.1))
     assert abs(a.std() - 0.1) < 0.01 and abs(a.mean() - 0.5) < 0.01 and not np.array_equal(a, b)
 
 

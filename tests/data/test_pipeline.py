@@ -178,7 +178,7 @@ def test_a_transform_that_fails_names_the_example():
 def test_examples_of_different_shapes_are_named(folder_of_images):
     from .conftest import picture
 
-    picture(folder_of_images / "train" / "cat" / "grey.png", mode="L")
+    picture(folder_of_images / "train" / "cat" / "gray.png", mode="L")
     source = data.create(f"folder({str(folder_of_images)!r}, 'train')")
     with pytest.raises(ValueError, match=r"x is uint8 \[6, 5, .\], but uint8 \[6, 5, .\] in .*on_host"):
         list(eval_batches(source, 10))

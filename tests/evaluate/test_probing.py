@@ -22,7 +22,7 @@ def test_what_is_separable_is_learnt_and_noise_is_not(learner):
     assert max(noise.cv, noise.test) < 0.6 and noise.test_error > 0.05
 
 
-def test_the_choice_is_that_of_a_grid_search_which_standardises_in_each_fold():
+def test_the_choice_is_that_of_a_grid_search_which_standardizes_in_each_fold():
     train, labels = _drawn(n=90, d=40, apart=1.0)
     kind = probing.LEARNERS["ridge"]
     pipeline = make_pipeline(StandardScaler(), RidgeClassifier())
@@ -70,7 +70,7 @@ def test_an_edge_is_that_of_the_grid_and_no_natural_bound():
     few, many = _drawn(apart=9.0), _drawn(n=150, apart=9.0)  # separable: the first value of the grid wins
     assert probing.probe(*few, *few, "ridge").at_edge and probing.probe(*many, *many, "knn").at_edge
     cut = probing.probe(*few, *few, "knn")
-    assert cut.setting == 32 and not cut.at_edge  # the folds hold 48 examples: 64 neighbours there are not
+    assert cut.setting == 32 and not cut.at_edge  # the folds hold 48 examples: 64 neighbors there are not
     rng = np.random.default_rng(0)
     twins, labels = np.repeat(rng.normal(size=(60, 4)), 2, axis=0), np.repeat(rng.permutation(60) % 2, 2)
     one = probing.probe(twins, labels, twins, labels, "knn")

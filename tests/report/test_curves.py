@@ -16,12 +16,12 @@ def _pixels(path):
         return np.asarray(image.convert("RGB"))
 
 
-def test_several_runs_are_drawn_in_their_colours(tmp_path):
+def test_several_runs_are_drawn_in_their_colors(tmp_path):
     path = curves.learning_curves({"probe": [_seed(0), _seed(0.1), _seed(0.2)], "full": [_seed(0.3)]}, tmp_path / "figures" / "c.png")
     pixels = _pixels(path)
     assert min(pixels.shape[:2]) > 300
-    for colour in curves.COLOURS[:2]:
-        rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    for color in curves.COLORS[:2]:
+        rgb = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
         assert (np.abs(pixels.astype(int) - rgb).sum(axis=-1) < 6).sum() > 100
     assert [p.name for p in path.parent.iterdir()] == ["c.png"]
 
@@ -33,9 +33,9 @@ def test_only_steps_that_every_seed_measured_count_and_the_last_of_a_repeated_st
     np.testing.assert_allclose(values, [[0.9, 0.3], [0.3, 0.4]])
 
 
-def test_single_run_and_more_runs_than_colours(tmp_path):
+def test_single_run_and_more_runs_than_colors(tmp_path):
     assert _pixels(curves.single_run(_seed(0), tmp_path / "one.png")).std() > 0
-    many = {f"strategy {i}": [_seed(0.02 * i)] for i in range(len(curves.COLOURS) + 2)}
+    many = {f"strategy {i}": [_seed(0.02 * i)] for i in range(len(curves.COLORS) + 2)}
     assert _pixels(curves.learning_curves(many, tmp_path / "many.png")).std() > 0
 
 

@@ -82,7 +82,7 @@ def folds_of(labels: np.ndarray) -> int:
 def probe(
     train: np.ndarray, labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray, learner: str = "logistic", seeds: Sequence[int] = (0,)
 ) -> Probe:
-    """Fit a classifier on standardised features; its setting is chosen by stratified cross-validation on the training examples alone.
+    """Fit a classifier on standardized features; its setting is chosen by stratified cross-validation on the training examples alone.
 
     The features' means and standard deviations are those of the examples that the classifier is fitted on, in each fold too.
 

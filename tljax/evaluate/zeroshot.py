@@ -50,7 +50,7 @@ def towers(path: str) -> Towers:
 
 
 def prototypes(text: weights.Pretrained, classes: Sequence[str], templates: Sequence[str] = TEMPLATES) -> np.ndarray:
-    """One unit vector per class, `[E, C]` float32: the normalised mean of the normalised features of its name in every template.
+    """One unit vector per class, `[E, C]` float32: the normalized mean of the normalized features of its name in every template.
 
     Args:
       text: a text tower.

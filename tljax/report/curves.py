@@ -13,7 +13,7 @@ from tljax.report import png
 
 Records = Sequence[Mapping[str, Any]]
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # told apart by colour-blind readers too
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # told apart by color-blind readers too
 STYLES = ("-", "--", ":", "-.")
 
 
@@ -40,10 +40,10 @@ def learning_curves(
     for i, (label, of_seeds) in enumerate(runs.items()):
         steps, values = _common(label, of_seeds, metric)
         seeds.add(len(of_seeds))
-        colour, style = COLOURS[i % len(COLOURS)], STYLES[i // len(COLOURS) % len(STYLES)]
-        axes.plot(steps, values.mean(axis=0), style, color=colour, linewidth=2, marker="o", markersize=4, label=label)
+        color, style = COLORS[i % len(COLORS)], STYLES[i // len(COLORS) % len(STYLES)]
+        axes.plot(steps, values.mean(axis=0), style, color=color, linewidth=2, marker="o", markersize=4, label=label)
         if len(of_seeds) > 1:
-            axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0)
+            axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=color, alpha=0.18, linewidth=0)
     several = max(seeds) > 1
     count = "–".join(str(n) for n in sorted({min(seeds), max(seeds)}))
     what = f"{count} seeds: mean, lowest to highest" if several else "1 seed"
@@ -71,11 +71,11 @@ def single_run(records: Records, path: str | Path, *, loss: str = "loss", metric
     """
     figure, panels = _figure(2)
     titles = ("training loss", f"{_name(metric)} on the {split} split")
-    for axes, key, title, unit, colour in zip(
-        panels, (loss, metric), titles, ("loss (nats)", f"{split} {_name(metric)}"), COLOURS, strict=False
+    for axes, key, title, unit, color in zip(
+        panels, (loss, metric), titles, ("loss (nats)", f"{split} {_name(metric)}"), COLORS, strict=False
     ):
         steps, values = _common("the run", [records], key)
-        axes.plot(steps, values[0], color=colour, linewidth=2, marker="o" if len(steps) <= 50 else "", markersize=4)
+        axes.plot(steps, values[0], color=color, linewidth=2, marker="o" if len(steps) <= 50 else "", markersize=4)
         _dress(axes, title, unit, key)
     return png.save(figure, path)
 

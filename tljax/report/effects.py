@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tljax.report import png
-from tljax.report.curves import COLOURS
+from tljax.report.curves import COLORS
 
-POINT, MEAN, CHOSEN, FAILED = COLOURS[0], COLOURS[6], COLOURS[1], "#777777"
+POINT, MEAN, CHOSEN, FAILED = COLORS[0], COLORS[6], COLORS[1], "#777777"
 
 
 def effects(rows: Sequence[Mapping[str, Any]], path: str | Path, *, metric: str, selected: str | None = None) -> Path:
@@ -21,7 +21,7 @@ def effects(rows: Sequence[Mapping[str, Any]], path: str | Path, *, metric: str,
     Means stand only where each value of the field was tried with the same values of all others: elsewhere they would show what those do.
 
     Numbers stand on an axis, logarithmic where they are positive and span a factor of 10 or more, with a line through their means; all
-    else stands side by side. Trials that failed are crosses at the lower edge, those of the selected setting have their own colour.
+    else stands side by side. Trials that failed are crosses at the lower edge, those of the selected setting have their own color.
 
     Args:
       rows: trials ``{"overrides": {field: value}, "setting": name, "metrics": {metric: number}}`` with the same fields in each; one that
@@ -63,7 +63,7 @@ def _panel(axes: Axes, field: str, rows: Sequence[Mapping[str, Any]], metric: st
     for place, value in zip(places, values, strict=True):
         here = [row for row, v in zip(rows, given, strict=True) if repr(v) == repr(value)]
         x = place + 0.24 * gap * (np.arange(len(here)) - (len(here) - 1) / 2) / max(len(here) - 1, 1)
-        for label, colour, kept in (("trial", POINT, False), ("trial of the selected setting", CHOSEN, True)):
+        for label, color, kept in (("trial", POINT, False), ("trial of the selected setting", CHOSEN, True)):
             points = [
                 (place_, row["metrics"][metric])
                 for place_, row in zip(x, here, strict=True)
@@ -71,7 +71,7 @@ def _panel(axes: Axes, field: str, rows: Sequence[Mapping[str, Any]], metric: st
             ]
             if points:
                 at, scores = np.array(points).T
-                axes.scatter(at, scores, s=36, color=colour, alpha=0.7, linewidth=0, label=label, zorder=3 if kept else 2)
+                axes.scatter(at, scores, s=36, color=color, alpha=0.7, linewidth=0, label=label, zorder=3 if kept else 2)
         lost = [at for at, row in zip(x, here, strict=True) if "metrics" not in row]
         if lost:
             edge = axes.get_xaxis_transform()  # x in data, y as a part of the panel

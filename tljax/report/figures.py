@@ -13,7 +13,7 @@ from tljax.report import png
 
 
 def confusion_matrix(matrix: np.ndarray, classes: Sequence[str], path: str | Path) -> Path:
-    """Counts in the cells, the part of the true class as colour; returns the PNG's path. Made for 1 to about 100 classes.
+    """Counts in the cells, the part of the true class as color; returns the PNG's path. Made for 1 to about 100 classes.
 
     Args:
       matrix: [C, C] counts; row = true class, column = predicted class.
@@ -47,9 +47,9 @@ def confusion_matrix(matrix: np.ndarray, classes: Sequence[str], path: str | Pat
     bar.ax.tick_params(labelsize=heading - 2)
     digits = len(str(int(counts.max())))
     for row, column in zip(*np.nonzero(counts), strict=True):
-        colour = "white" if parts[row, column] > 0.5 else "black"
+        color = "white" if parts[row, column] > 0.5 else "black"
         font = min(size, cell * 72 * 0.85 / (0.62 * digits))  # so that the widest count fits its cell
-        axes.text(column, row, f"{int(counts[row, column])}", ha="center", va="center", color=colour, fontsize=font, in_layout=False)
+        axes.text(column, row, f"{int(counts[row, column])}", ha="center", va="center", color=color, fontsize=font, in_layout=False)
     return png.save(figure, path)
 
 

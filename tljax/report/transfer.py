@@ -28,10 +28,10 @@ def summary(steps: Sequence[float], values: Sequence[float]) -> dict[str, float]
     _finite(v, "learning curve")
     third = math.ceil(len(s) / 3)
     early = slice(0, max(2, third))
-    centred = s[early] - s[early].mean()
+    centered = s[early] - s[early].mean()
     return {
         "start": float(v[0]),
-        "slope": float(centred @ (v[early] - v[early].mean()) / (centred @ centred)),
+        "slope": float(centered @ (v[early] - v[early].mean()) / (centered @ centered)),
         "asymptote": float(v[-third:].mean()),
     }
 

@@ -16,7 +16,7 @@ def images(n=4, size=(12, 10), channels=3, epoch=0, seed=0):
 
 
 def smooth(height=48, width=48):
-    """An image [H, W, 3] uint8 whose neighbouring pixels differ little, so that ways of interpolating agree."""
+    """An image [H, W, 3] uint8 whose neighboring pixels differ little, so that ways of interpolating agree."""
     v, u = np.mgrid[:height, :width] / max(height, width)
     x = np.stack([0.5 + 0.4 * np.sin(4 * u + v), 0.4 + 0.3 * np.cos(3 * v) + 0.2 * u, 0.2 + 0.6 * u * v], -1)
     return np.round(255 * x).astype(np.uint8)

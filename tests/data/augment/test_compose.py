@@ -80,12 +80,12 @@ def test_streams_are_augmented_each_with_draws_of_its_own():
 
 def test_each_stream_has_expressions_and_kinds_of_its_own():
     one = images()
-    unlabelled = {name: value for name, value in one.items() if name != "label"}
+    unlabeled = {name: value for name, value in one.items() if name != "label"}
     kinds = {"source": {"x": "image", "label": "class"}, "target": {"x": "image"}}
-    batch = {"source": one, "target": unlabelled, "step": np.int32(3)}
+    batch = {"source": one, "target": unlabeled, "step": np.int32(3)}
     out = jax.jit(data.augmentation({"source": ("flip", "mixup")}, 3, 0, kinds))(batch)
     assert out["source"]["label"].shape == (4, 3) and out["step"] == 3
-    same(out["target"], unlabelled)
+    same(out["target"], unlabeled)
     out = jax.jit(data.augmentation({"source": ("mixup",), "target": ("flip(p=1.0)",)}, 3, 0, kinds))(batch)
     assert np.allclose(out["target"]["x"], one["x"][:, :, ::-1] / 255) and out["source"]["label"].shape == (4, 3)
     with pytest.raises(ValueError, match="mixup mixes labels, and no field 'label' is declared"):

@@ -10,7 +10,7 @@ cutmix = jax.jit(data.augmentation(("cutmix(alpha=1.0)",), 3, 0))
 
 
 def parts(out, batch):
-    """How much of the label is the example's own, where its neighbour has another one."""
+    """How much of the label is the example's own, where its neighbor has another one."""
     return np.asarray(out["label"])[np.arange(len(batch["label"])), batch["label"]]
 
 
@@ -74,7 +74,7 @@ def test_labels_that_have_no_mixture_are_refused_by_kind(operation, kind):
         data.augmentation(("flip", operation), 3, 0, {"x": "image", "label": kind})
 
 
-def test_unlabelled_images_are_not_mixed():
+def test_unlabeled_images_are_not_mixed():
     with pytest.raises(ValueError, match="mixup mixes labels, and no field 'label' is declared; there are x"):
         data.augmentation(("mixup",), 3, 0, {"x": "image"})
 

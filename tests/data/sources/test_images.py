@@ -24,7 +24,7 @@ def test_png_is_read_exactly(tmp_path):
     assert np.array_equal(data.read_image(tmp_path / "c.png"), pixels)
 
 
-def test_16_bit_grey_is_scaled(tmp_path):
+def test_16_bit_gray_is_scaled(tmp_path):
     deep = np.array([[0, 257, 65535], [128, 129, 32768]], np.uint16)
     Image.fromarray(deep).save(tmp_path / "a.png")
     assert data.read_image(tmp_path / "a.png")[..., 0].tolist() == [[0, 1, 255], [0, 1, 128]]

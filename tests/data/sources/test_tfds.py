@@ -139,12 +139,12 @@ def test_labels_of_each_kind(tmp_path, kind, values, labels, classes):
 
 
 def test_inputs_of_each_kind(tmp_path):
-    kinds = {"grey": features.Image(shape=(None, None, 1)), "vector": features.Tensor(shape=(3,), dtype=np.float32), "mixed": IMAGE}
-    colour = Image.fromarray(pixels(1))
-    kinds_of_file = [colour.convert("L"), colour.convert("RGBA"), colour.quantize(8)]
-    write(tmp_path, {"train": [one(grey=colour.convert("L"), vector=[1, 2, 3], mixed=file) for file in kinds_of_file]}, **kinds)
-    grey, vector, mixed = (create(tmp_path, image=key) for key in kinds)
-    assert np.array_equal(grey[0]["x"], np.asarray(colour.convert("L"))[..., None])
+    kinds = {"gray": features.Image(shape=(None, None, 1)), "vector": features.Tensor(shape=(3,), dtype=np.float32), "mixed": IMAGE}
+    color = Image.fromarray(pixels(1))
+    kinds_of_file = [color.convert("L"), color.convert("RGBA"), color.quantize(8)]
+    write(tmp_path, {"train": [one(gray=color.convert("L"), vector=[1, 2, 3], mixed=file) for file in kinds_of_file]}, **kinds)
+    gray, vector, mixed = (create(tmp_path, image=key) for key in kinds)
+    assert np.array_equal(gray[0]["x"], np.asarray(color.convert("L"))[..., None])
     assert vector[2]["x"].dtype == np.float32 and vector[2]["x"].tolist() == [1, 2, 3]
     wanted = [np.asarray(file.convert("RGB")) for file in kinds_of_file]
     assert all(np.array_equal(mixed[i]["x"], x) for i, x in enumerate(wanted))
@@ -270,7 +270,7 @@ class OursByCode(tensorflow_datasets.core.GeneratorBasedBuilder):
     VERSION = tensorflow_datasets.core.Version("1.0.0")
 
     def _info(self):
-        kinds = {"image": IMAGE, "grey": features.Image(shape=(None, None, 1)), "label": LABEL}
+        kinds = {"image": IMAGE, "gray": features.Image(shape=(None, None, 1)), "label": LABEL}
         return tensorflow_datasets.core.DatasetInfo(builder=self, features=features.FeaturesDict(kinds))
 
     def _split_generators(self, dl_manager):
@@ -278,18 +278,18 @@ class OursByCode(tensorflow_datasets.core.GeneratorBasedBuilder):
 
     def _generate_examples(self):
         for i in range(6):
-            yield i, {"image": pixels(i), "grey": pixels(i)[..., :1], "label": i % 3}
+            yield i, {"image": pixels(i), "gray": pixels(i)[..., :1], "label": i % 3}
 
 
 def test_a_data_set_is_prepared_on_demand_and_once(tmp_path, capsys):
     first = create(tmp_path, "ours_by_code")
     assert f"not found in {tmp_path}" in capsys.readouterr().out
-    again, grey = create(tmp_path, "ours_by_code"), create(tmp_path, "ours_by_code", image="grey")
+    again, gray = create(tmp_path, "ours_by_code"), create(tmp_path, "ours_by_code", image="gray")
     assert "not found" not in capsys.readouterr().out
     stored = {x.tobytes(): i % 3 for i, x in enumerate(map(pixels, range(6)))}
     for i in range(6):
         assert stored[first[i]["x"].tobytes()] == first[i]["label"] and np.array_equal(first[i]["x"], again[i]["x"])
-        assert np.array_equal(grey[i]["x"], first[i]["x"][..., :1])
+        assert np.array_equal(gray[i]["x"], first[i]["x"][..., :1])
 
 
 def archive(path, files):

@@ -95,7 +95,7 @@ def _toned(x: jax.Array, on: dict[str, jax.Array], magnitude: float) -> jax.Arra
 
 
 def smooth(x: jax.Array) -> jax.Array:
-    """Each pixel [H, W, C] averaged with its 8 neighbours, weights 5 and 1 over 13; the outermost pixels stay."""
+    """Each pixel [H, W, C] averaged with its 8 neighbors, weights 5 and 1 over 13; the outermost pixels stay."""
     if min(x.shape[:2]) < 3:
         return x
     total = sum(x[i : x.shape[0] - 2 + i, j : x.shape[1] - 2 + j] for i in range(3) for j in range(3))

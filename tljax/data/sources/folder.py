@@ -36,7 +36,7 @@ def folder(root: str, split: str | None = None, classes: Sequence[str] | None = 
         raise ValueError(
             f"{top}: the class folder {empty[0]!r} holds no image ({', '.join(SUFFIXES)}); remove it, or name all classes with classes="
         )
-    # one name may be spelt in two ways in Unicode, depending on the system that packed the folder
+    # one name may be spelled in two ways in Unicode, depending on the system that packed the folder
     names = [_normal(d.name) for d, paths in found.items() for _ in paths]
     order = [_normal(c) for c in classes] if classes is not None and not isinstance(classes, str) else classes
     paths = [p for of_class in found.values() for p in of_class]

@@ -54,7 +54,7 @@ def names_and_sizes(paths: Sequence[str]) -> list[tuple[str, int]]:
 def read_image(path: str | Path) -> np.ndarray:
     """An image file as uint8 [H, W, C], turned upright as its EXIF orientation says.
 
-    Grey images keep one channel; RGBA, palette, grey with alpha and CMYK become RGB (alpha is dropped); 16-bit grey is scaled to 0..255.
+    Gray images keep one channel; RGBA, palette, gray with alpha and CMYK become RGB (alpha is dropped); 16-bit gray is scaled to 0..255.
 
     Raises:
       FileNotFoundError: no such file. ValueError: it does not decode (truncated, damaged, no image), with its name.
@@ -77,7 +77,7 @@ def _to_array(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.int64)
         if deep.min() < 0 or deep.max() > 65535:
-            raise ValueError(f"grey values from {deep.min()} to {deep.max()} are not 16-bit")
+            raise ValueError(f"gray values from {deep.min()} to {deep.max()} are not 16-bit")
         return ((deep * 255 + 32767) // 65535).astype(np.uint8)[..., None]
     if image.mode == "F":
         raise ValueError("floating-point images have no stated range")

@@ -18,7 +18,7 @@ def listed(images: str, labels: str, classes: Sequence[str] | None = None, on_er
 
     Args:
       images: the folder that the names in the list are relative to.
-      labels: a text file with ``name label`` in each line, or a ``.csv`` with ``name,label`` (a header line is recognised: its first cell
+      labels: a text file with ``name label`` in each line, or a ``.csv`` with ``name,label`` (a header line is recognized: its first cell
         is no image's name). Whole numbers are class ids; anything else is a class name.
       classes: class names in the order of their ids.
       on_error: what to do with an image that does not decode (see `from_files`); an image that is missing is always an error.

@@ -104,7 +104,7 @@ def masks(images: str, masks: str, classes: str | Sequence[str], ignore: int | S
 
 
 def read_mask(path: str | Path) -> np.ndarray:
-    """A label image as integers [H, W]: grey values as they are stored, indices of a palette.
+    """A label image as integers [H, W]: gray values as they are stored, indices of a palette.
 
     Raises:
       FileNotFoundError: no such file. ValueError: it does not decode, or is in color; names the file.

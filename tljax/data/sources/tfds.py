@@ -44,7 +44,7 @@ class Tfds:
         value = _read(self.records, range(len(self))[index], self.image, self.where)
         if isinstance(value, bytes):
             value = decode(io.BytesIO(value), where)
-            # a grey file among coloured ones is one channel in a folder; here the data set says how many there are
+            # a gray file among colored ones is one channel in a folder; here the data set says how many there are
             value = with_channels(value, self.channels) if self.channels in (1, 3) else value
         x = np.asarray(value)
         return {"x": checked(x.reshape(example_shape(x.shape, x.dtype, None))[None], where)[0], "label": label}
@@ -80,7 +80,7 @@ def tfds(
     splits used last are kept), so the trials of a sweep share it; every new process reads them again.
 
     Args:
-      name: as in the catalogue, with ``/config`` and ``:version`` where they are wanted.
+      name: as in the catalog, with ``/config`` and ``:version`` where they are wanted.
       split: in TFDS's notation: ``train``, ``train[:80%]``, ``train[100:200]``, ``train+test``.
       data_dir: folder of prepared data sets; by default the environment variable TFDS_DATA_DIR, else ``~/tensorflow_datasets``.
       image: key of the input: an image (uint8 [H, W, C]), or a tensor of uint8 or floats.

@@ -56,7 +56,7 @@ def _builder(name: str, data_dir: str | None) -> Any:
     except tfds.core.DatasetNotFoundError:
         near = sorted(set(difflib.get_close_matches(name, tfds.list_builders(with_community_datasets=False), n=3)))
         hint = f" (it has {', '.join(near)})" if near else ""
-        missing = f"nothing of that name lies below {root}, and the TFDS catalogue has no such data set{hint}"
+        missing = f"nothing of that name lies below {root}, and the TFDS catalog has no such data set{hint}"
         raise ValueError(f"tfds {name}: {missing}") from None
     except Exception as e:  # the code of a data set runs here
         raise ValueError(f"tfds {name}: {one_line(e)}") from None
