@@ -178,7 +178,7 @@ def test_the_full_step_trains_everything_but_what_the_objective_keeps_fixed(tmp_
     state, phase = run.begin(), run.plans[0]
     everything = loop._everything(run.training, phase, state)
     assert everything.trainable == {path for path in trees.flatten(state.params) if not path.startswith("objective/")}
-    assert not everything.recalibrated and everything.batch_stats_in == ()
+    assert not everything.recalibrated and everything.batch_stats_in == ("stem", "head")  # stage1 keeps the statistics of its rule
     with logger.Logger(tmp_path, 0, 12, 1, quiet=True) as log:
         loop.build(run.training, phase, state, batch(0), log=log, full=True)
     (entry,) = json.loads((tmp_path / "certificate.json").read_text()).values()

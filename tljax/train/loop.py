@@ -117,7 +117,11 @@ def build(training: Training, phase: Plan, state: State, batch: Mapping[str, Any
 
 
 def _everything(training: Training, phase: Plan, state: State) -> Plan:
-    """The plan that trains everything but what the objective keeps fixed, on the batches and with the batch statistics of the phase."""
+    """The plan that trains everything but what the objective keeps fixed, on the batches of the phase and by its BatchNorm rules.
+
+    Stages that a rule recalibrates keep their stored statistics here; stages without a rule use those of the batch, as all train at the full
+    rate.
+    """
     rules = tuple((regex, group) for regex, group in phase.span.phase.rules if regex.startswith("objective/"))
     bn = tuple((regex, "stored" if mode == "recalibrate" else mode) for regex, mode in phase.span.phase.bn)  # no pass over the data
     all_trained = strategies.Phase((*rules, (".*", strategies.TRAINED)), bn=bn)
