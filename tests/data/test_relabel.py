@@ -50,7 +50,7 @@ def test_the_example_is_changed_and_not_replaced():
 
 
 def test_unknown_classes_are_named_with_what_can_be_done():
-    with pytest.raises(ValueError, match=r"names the classes \['b', 'c'\] that the training data lacks; training knows \['a', 'z'\]; drop"):
+    with pytest.raises(ValueError, match=r"names the classes \['b', 'c'\] that the training data lacks; it has \['a', 'z'\]; drop"):
         data.relabel(source_of([0, 1, 2]), ("a", "z"))
     left = data.relabel(data.only_classes(source_of([0, 1, 2]), ["a"]), ("z", "a"))
     assert left.labels.tolist() == [1] and len(left) == 1

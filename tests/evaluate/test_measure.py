@@ -40,7 +40,7 @@ def test_rows_and_sums_do_not_depend_on_the_batches(expression, model, variables
     task = tasks.create("classification")
     metric = metrics.create(expression, **task.facts(3))
     mesh = sharding.make_mesh()
-    run = measure.compile_metric(metric, model, data.on_device(CONFIG), lambda b: task.labeled(b, 3), mesh)
+    run = measure.compile_metric(metric, model, transform=data.on_device(CONFIG), labeled=lambda b: task.labeled(b, 3), mesh=mesh)
     found = [
         measure.numbers(metric, {"": measure.statistics(metric, run, variables, SOURCE, **options(SOURCE, size))}) for size in (1, 3, 64)
     ]
@@ -59,7 +59,7 @@ def metrics_only(numbers):
 def test_an_empty_source_is_named(model, variables):
     metric = metrics.create("accuracy")
     empty = data.take(SOURCE, [])
-    with pytest.raises(ValueError, match="0 examples of 3 classes: there is no example to measure on"):
+    with pytest.raises(ValueError, match="0 examples of 3 classes: it has no example to measure on"):
         measure.statistics(metric, lambda v, b: {}, variables, empty, **options(empty, 4))
 
 

@@ -9,9 +9,9 @@ import optax
 import pytest
 
 from tests.train.tiny import PLAIN, batch, close, leaves, same, stream_of_two, tiny, two_streams
-from tljax import trees
+from tljax import objectives, trees
 from tljax.objectives import Aux, Objective, cross_entropy
-from tljax.train import forward, initialization, program
+from tljax.train import initialization, program
 
 
 @pytest.mark.parametrize("strategy", ["probe", "freeze_first(1)"])
@@ -82,7 +82,7 @@ def remembering():
 
 
 def model_of(variables):
-    return {"params": forward.model_params(variables["params"]), "batch_stats": variables["batch_stats"]}
+    return {"params": objectives.model_params(variables["params"]), "batch_stats": variables["batch_stats"]}
 
 
 def test_a_teacher_and_a_queue_are_the_same_whatever_the_accumulation():

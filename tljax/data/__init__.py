@@ -3,9 +3,10 @@
 from tljax import registry
 from tljax.data.augment import augmentation
 from tljax.data.distort import distort
-from tljax.data.pipeline import Batch, eval_batches, train_batches
+from tljax.data.fields import Batch
+from tljax.data.pipeline import eval_batches, train_batches
 from tljax.data.preprocess import Transform, on_device, on_host
-from tljax.data.relabel import relabel
+from tljax.data.relabel import class_positions, relabel
 from tljax.data.source import Source, class_counts, class_ids, create, describe, digest, fingerprint, name_of
 from tljax.data.source import sources as _registered
 from tljax.data.sources.arrays import from_arrays
@@ -15,7 +16,7 @@ from tljax.data.subset import fraction, k_per_class, only_classes, split, take
 registry.publish(globals(), _registered)
 
 __all__ = [
-    "Batch", "Source", "Transform", "augmentation", "class_counts", "class_ids", "create", "describe", "digest", "distort", "eval_batches",
-    "fingerprint", "fraction", "from_arrays", "from_files", "image_files", "k_per_class", "name_of", "on_device", "on_host", "only_classes",
-    "read_image", "relabel", "split", "take", "train_batches",
+    "Batch", "Source", "Transform", "augmentation", "class_counts", "class_ids", "class_positions", "create", "describe", "digest",
+    "distort", "eval_batches", "fingerprint", "fraction", "from_arrays", "from_files", "image_files", "k_per_class", "name_of",
+    "on_device", "on_host", "only_classes", "read_image", "relabel", "split", "take", "train_batches",
 ]  # fmt: skip

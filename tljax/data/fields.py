@@ -5,9 +5,13 @@ An example is a dict, and its source declares one kind for each field. Kinds are
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+Batch = Mapping[str, Any]
+"""The fields of B examples, stacked `[B, ...]`, with `MARKS`; of named streams a dict of such batches."""
 
 SPATIAL = ("image", "mask", "boxes", "points")
 """Kinds with coordinates: `image` [H, W, C]; `mask` integers [H, W]; `boxes` float32 [K, 4], x0 y0 x1 y1; `points` float32 [K, 2], x y.

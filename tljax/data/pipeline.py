@@ -10,10 +10,9 @@ import numpy as np
 from absl import flags
 
 from tljax.data.order import epoch_order
+from tljax.data.preprocess import Transform
 from tljax.data.source import Source, name_of
 
-Batch = dict[str, Any]
-Transform = Callable[..., dict[str, Any]]
 _ENDLESS = 2**53
 
 
@@ -27,7 +26,7 @@ def train_batches(
     process_index: int = 0,
     process_count: int = 1,
     workers: int = 0,
-) -> Iterator[Batch]:
+) -> Iterator[dict[str, Any]]:
     """Shuffled training batches of numpy arrays, from step `start_step` on.
 
     The permutations of all epochs form one endless stream; global batch k takes its positions k*B to (k+1)*B - 1, so a batch may cross
@@ -70,7 +69,7 @@ def eval_batches(
     process_index: int = 0,
     process_count: int = 1,
     workers: int = 0,
-) -> Iterator[Batch]:
+) -> Iterator[dict[str, Any]]:
     """Every example once, in order, in ceil(N / B) batches of one shape, cut over processes as in `train_batches`.
 
     The last batch is filled up with copies of example 0 that have ``valid`` 0 and ``index`` -1.
@@ -92,7 +91,7 @@ class _Stream:
     transform: Transform | None
     name: str
 
-    def examples(self, indices: np.ndarray, epochs: np.ndarray | None = None) -> Batch:
+    def examples(self, indices: np.ndarray, epochs: np.ndarray | None = None) -> dict[str, Any]:
         draws = [{} if epochs is None else {"epoch": int(epochs[k]), "index": int(i)} for k, i in enumerate(indices)]
         examples = [self._example(int(i), draw) for i, draw in zip(indices, draws, strict=True)]
         return _stack(examples, [name_of(self.source, int(i)) for i in indices])
@@ -128,14 +127,14 @@ class _TrainBatch:
     first: dict[str, int]
     local: dict[str, int]
 
-    def __call__(self, step: int) -> Batch:
+    def __call__(self, step: int) -> dict[str, Any]:
         batches = {
             name: self._batch(stream, step * self.batch_size[name] + self.first[name] + np.arange(self.local[name]))
             for name, stream in self.streams.items()
         }
         return batches.get("", batches)
 
-    def _batch(self, stream: _Stream, positions: np.ndarray) -> Batch:
+    def _batch(self, stream: _Stream, positions: np.ndarray) -> dict[str, Any]:
         n = len(stream.source)
         epochs, places = np.divmod(positions, n)
         orders = {epoch: epoch_order(n, stream.name, self.seed, int(epoch)) for epoch in np.unique(epochs)}
@@ -151,14 +150,14 @@ class _EvalBatch:
     first: int
     local: int
 
-    def __call__(self, step: int) -> Batch:
+    def __call__(self, step: int) -> dict[str, Any]:
         positions = step * self.batch_size + self.first + np.arange(self.local)
         valid = positions < len(self.stream.source)
         marks = {"valid": valid.astype(np.float32), "index": np.where(valid, positions, -1).astype(np.int32)}
         return {**self.stream.examples(np.where(valid, positions, 0)), **marks}
 
 
-def _iterate(make: Callable[[int], Batch], start: int, stop: int, workers: int) -> Iterator[Batch]:
+def _iterate(make: Callable[[int], dict[str, Any]], start: int, stop: int, workers: int) -> Iterator[dict[str, Any]]:
     """Grain reads ahead: elements are whole batches, so that neither threads nor workers can change what is in them."""
     threads = min(4, os.cpu_count() or 1)
     batches = grain.MapDataset.range(start, stop).map(make).to_iter_dataset(grain.ReadOptions(threads, prefetch_buffer_size=threads))
@@ -175,7 +174,7 @@ def _iterate(make: Callable[[int], Batch], start: int, stop: int, workers: int) 
         iterator.close()
 
 
-def _stack(examples: list[dict[str, Any]], names: list[str]) -> Batch:
+def _stack(examples: list[dict[str, Any]], names: list[str]) -> dict[str, Any]:
     first = {key: np.asarray(value) for key, value in examples[0].items()}
     for example, name in zip(examples, names, strict=True):
         if example.keys() != first.keys():

@@ -76,12 +76,27 @@ def relabel(source: Source, classes: Sequence[str], by_order: bool = False) -> S
         if len(old) != len(new):
             raise ValueError(f"{origin_of(source)}: has {len(old)} classes, to be matched by order with {len(new)}; match them by name")
         return Relabeled(source, np.arange(len(old), dtype=np.int32), new, "classes matched by order")
-    if unknown := [name for name in old if name not in new]:
-        raise ValueError(
-            f"{origin_of(source)}: names the classes {_some(unknown)} that the training data lacks; training knows {_some(new)}; drop them "
-            "with data.classes / only_classes, or match by order"
-        )
-    return Relabeled(source, np.array([new.index(name) for name in old], np.int32), new, "classes matched by name")
+    try:
+        new_ids = class_positions(old, new, "the training data")
+    except ValueError as e:
+        raise ValueError(f"{origin_of(source)}: {e}; drop them with data.classes / only_classes, or match by order") from None
+    return Relabeled(source, new_ids, new, "classes matched by name")
+
+
+def class_positions(names: Sequence[str], classes: Sequence[str], owner: str) -> np.ndarray:
+    """The position in `classes` of each of `names`: int32 [len(names)].
+
+    Args:
+      names: class names to look up.
+      classes: names in the order of their ids.
+      owner: whose classes they are, for the error.
+
+    Raises:
+      ValueError: names that `classes` lacks; it lists them.
+    """
+    if missing := [name for name in names if name not in classes]:
+        raise ValueError(f"names the classes {_some(missing)} that {owner} lacks; it has {_some(classes)}")
+    return np.array([list(classes).index(name) for name in names], np.int32)
 
 
 def _some(names: Sequence[str]) -> str:

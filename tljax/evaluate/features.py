@@ -33,7 +33,7 @@ def stages_of(model: Any, text: str) -> tuple[str, ...]:
     return tuple(name for name in model.stages if name in wanted)
 
 
-def compile_features(model: Any, transform: measure.Transform, stages: Sequence[str], mesh: Mesh) -> measure.Compiled:
+def compile_features(model: Any, transform: forward.DeviceTransform, stages: Sequence[str], mesh: Mesh) -> measure.Compiled:
     """A compiled ``(variables, batch) -> {stage: [B, D] float32}``: one pass, which ends behind the last of `stages`.
 
     Args:

@@ -12,10 +12,11 @@ from tljax import data, metrics
 from tljax.train import forward, sharding
 
 Compiled = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
-Transform = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
-def compile_metric(metric: metrics.Metric, model: Any, transform: Transform, labeled: Transform, mesh: Mesh) -> Compiled:
+def compile_metric(
+    metric: metrics.Metric, model: Any, *, transform: forward.DeviceTransform, labeled: forward.DeviceTransform, mesh: Mesh
+) -> Compiled:
     """A compiled ``(variables, batch) -> statistics`` with dropout off and stored batch statistics, replicated on all devices.
 
     Args:
@@ -43,7 +44,7 @@ def over(
     workers: int = 0,
     title: str = "",
 ) -> Iterator[Any]:
-    """What `run` gives for each batch of `source`, in order, as host arrays; the last batch is filled up with examples of ``valid`` 0.
+    """The outputs of `run` for each batch of `source`, in order, as host arrays; examples of ``valid`` 0 fill up the last batch.
 
     Args:
       run: ``(variables, batch) -> a tree of arrays``, replicated on all devices.
@@ -56,7 +57,7 @@ def over(
       title: of the progress bar; empty: none.
     """
     size = -(-min(batch_size, max(len(source), 1)) // mesh.size) * mesh.size
-    batches = data.eval_batches(source, size, host, jax.process_index(), jax.process_count(), workers)
+    batches = data.eval_batches(source, size, host, process_index=jax.process_index(), process_count=jax.process_count(), workers=workers)
     hidden = not title or jax.process_index() > 0
     for batch in tqdm.tqdm(batches, total=-(-len(source) // size), desc=title, unit="batch", disable=hidden, leave=False):
         arrays = {k: v for k, v in batch.items() if isinstance(v, np.ndarray) and v.dtype.kind in "fiub"}
@@ -70,7 +71,7 @@ def statistics(metric: metrics.Metric, run: Compiled, variables: Mapping[str, An
       ValueError: a source without examples.
     """
     if not len(source):
-        raise ValueError(f"{data.describe(source)}: there is no example to measure on")
+        raise ValueError(f"{data.describe(source)}: it has no example to measure on")
     return metrics.join(metric, over(run, variables, source, **options), len(source))
 
 
@@ -96,6 +97,6 @@ def numbers(metric: metrics.Metric, by_stream: Mapping[str, Any]) -> dict[str, A
 
 
 def gather(run: Compiled, variables: Mapping[str, Any], source: data.Source, **options: Any) -> Any:
-    """A tree of arrays `[N, ...]`: what `run` gives for each of the N examples; `options` as of `over`."""
+    """A tree of arrays `[N, ...]`: the outputs of `run` for each of the N examples; `options` as of `over`."""
     rows = list(over(run, variables, source, **options))
     return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(source)], *rows)

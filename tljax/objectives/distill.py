@@ -72,9 +72,10 @@ def _columns(config: weights.PretrainedConfig, classes: Sequence[str], path: str
     """The teacher's outputs in the order of the student's classes."""
     if not classes or not config.labels:
         return np.arange(config.num_classes)
-    if missing := [name for name in classes if name not in config.labels]:
-        raise ValueError(f"distill: the teacher {path} does not know the classes {missing[:5]}; it knows {list(config.labels)[:10]}")
-    return np.array([config.labels.index(name) for name in classes])
+    try:
+        return data.class_positions(classes, config.labels, f"the teacher {path}")
+    except ValueError as e:
+        raise ValueError(f"distill: the student {e}") from None
 
 
 def _check_tokenizers(teacher: str, student: str, path: str) -> None:

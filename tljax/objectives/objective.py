@@ -108,6 +108,6 @@ def weighted_mean(values: jax.Array, weight: jax.Array) -> jax.Array:
     return (values * weight).sum() / jnp.maximum(weight.sum(), 1e-12)
 
 
-def variables_of(context: Context) -> dict[str, Any]:
-    """The parameters of the model alone, without those of the objective."""
-    return {part: context.params[part] for part in ("backbone", "head") if part in context.params}
+def model_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of the model, without those of the objective; a head without parameters has no entry."""
+    return {part: params[part] for part in ("backbone", "head") if part in params}

@@ -79,7 +79,7 @@ class Pretrained(weights.Pretrained):
         def labeled(batch: Mapping[str, Any]) -> Mapping[str, Any]:
             return self.task.labeled(batch, self.config.num_classes) if chosen.labels else batch
 
-        run = measure.compile_metric(chosen, self.model, data.on_device(self.config), labeled, sharding.make_mesh())
+        run = measure.compile_metric(chosen, self.model, transform=data.on_device(self.config), labeled=labeled, mesh=sharding.make_mesh())
         options = self._options(view, batch_size)
         values = measure.statistics(chosen, run, self._placed(), view, workers=workers, title=title, **options)
         return measure.numbers(chosen, {"": values}), values

@@ -9,13 +9,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from tljax import data, metrics, trees, weights
+from tljax import data, metrics, objectives, trees, weights
 from tljax.evaluate import measure
 from tljax.report import curves, pictures
 from tljax.runs import opening, setup, workdirs
 from tljax.runs.pretrained import Pretrained
 from tljax.runs.run import Run
-from tljax.train import forward, logger, plan, sharding
+from tljax.train import logger, plan, sharding
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +121,7 @@ def majority(run: Run) -> float | None:
 
 def model_only(variables: Mapping[str, Any]) -> dict[str, Any]:
     """The variables without what the objective trains."""
-    return {"params": forward.model_params(variables["params"]), "batch_stats": variables["batch_stats"]}
+    return {"params": objectives.model_params(variables["params"]), "batch_stats": variables["batch_stats"]}
 
 
 def _summary(
@@ -148,7 +148,7 @@ def _summary(
         "measured_on": ", ".join(f"{name or split} ({len(s)} examples)" for name, s in sources.items() if s is not None) or "nothing",
         "params": {
             "trainable": trees.size(trees.pick(variables["params"], moved)),
-            "frozen": trees.size(trees.drop(forward.model_params(variables["params"]), moved)),
+            "frozen": trees.size(trees.drop(objectives.model_params(variables["params"]), moved)),
             "planned": trees.size(trees.pick(variables["params"], planned)),
         },
         "steps": steps,

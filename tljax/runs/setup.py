@@ -58,7 +58,9 @@ class Setup:
         key = metric.call or str(id(metric))
         if key not in self.programs:
             t, n = self.training, self.run.pretrained.config.num_classes
-            self.programs[key] = measure.compile_metric(metric, t.model, t.transform, lambda batch: self.task.labeled(batch, n), t.mesh)
+            self.programs[key] = measure.compile_metric(
+                metric, t.model, transform=t.transform, labeled=lambda batch: self.task.labeled(batch, n), mesh=t.mesh
+            )
         return self.programs[key]
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tljax import data
+from tljax.metrics.span_f1 import best_span
 from tljax.tasks.task import Described, Rows, Task, register
 
 
@@ -31,12 +32,10 @@ class Spans(Task):
         start, end = outputs.logits["start"], outputs.logits["end"]
         inside = batch["offsets"][..., 0] >= 0
         start, end = (jax.nn.log_softmax(jnp.where(inside, z, jnp.finfo(z.dtype).min)) for z in (start, end))
-        best = jax.lax.cummax(start, axis=1)
-        last = (best + end).argmax(1)
-        first = jnp.where(jnp.arange(start.shape[1])[None] <= last[:, None], start, -jnp.inf).argmax(1)
-        at = jnp.arange(len(last))
-        probability = jnp.exp(start[at, first] + end[at, last])
-        return {"begin": batch["offsets"][at, first, 0], "end": batch["offsets"][at, last, 1], "probability": probability}
+        first, last = best_span(start, end).T
+        rows = jnp.arange(len(first))
+        probability = jnp.exp(start[rows, first] + end[rows, last])
+        return {"begin": batch["offsets"][rows, first, 0], "end": batch["offsets"][rows, last, 1], "probability": probability}
 
     def rows(self, answers: Any, config: Described, examples: Sequence[Mapping[str, Any]], top: int = 3) -> Rows:
         """``{"answer": text, "begin", "end", "probability"}``, the characters counted in the context."""

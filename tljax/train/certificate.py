@@ -11,7 +11,7 @@ from tljax.objectives import Context
 from tljax.train import forward as forwards
 from tljax.train import program
 from tljax.train.plan import Plan
-from tljax.train.state import State
+from tljax.train.state import State, parameter_paths
 from tljax.train.training import Training
 
 TOLERANCE = 1.01
@@ -220,11 +220,9 @@ def _passed_through(prog: program.Program) -> frozenset[str]:
 
 def _moments(state: State, plan: Plan) -> tuple[list[str], int]:
     """Parameters that have optimizer arrays but do not train, and the bytes of all such arrays."""
-    known, strangers, total = trees.flatten(state.params), [], 0
+    params, strangers, total = trees.flatten(state.params), [], 0
     for path, leaf in jax.tree_util.tree_leaves_with_path(state.opt_state):
-        keys = [str(k.key) for k in path if isinstance(k, jax.tree_util.DictKey)]
-        names = ["/".join(keys[i:]) for i in range(len(keys))]
-        owner = next((name for name in names if name in known), None)
+        owner = next((name for name in parameter_paths(path) if name in params), None)
         if owner is not None and owner not in plan.trainable:
             strangers.append(owner)
         if owner is not None or leaf.ndim:

@@ -196,7 +196,7 @@ def _flat(tree: Any) -> dict[str, Any]:
 
 
 def _name(path: tuple[Any, ...]) -> str:
-    return re.sub(r"[^\w.-]", "_", ".".join(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path))
+    return re.sub(r"[^\w.-]", "_", jax.tree_util.keystr(path, simple=True, separator="."))
 
 
 def _unflat(flat: Mapping[str, Any], template: Any) -> Any:

@@ -6,18 +6,20 @@ from typing import Any
 import jax
 
 from tljax import trees
+from tljax.objectives import model_params
 from tljax.train.plan import Plan
 
-Transform = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+DeviceTransform = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""``batch -> batch``, traced: the device half of preprocessing (`tljax.data.on_device`)."""
 
 PASS = "pass"
-"""The entry of ``outputs.batch`` with the number of its pass: a slice that goes on from it draws the dropout that the whole would draw."""
+"""The entry of ``outputs.batch`` that numbers the pass: a slice that continues from it draws the dropout that the whole would draw."""
 
 
 def for_training(
-    model: Any, transform: Transform, params: trees.Tree, stats: tuple[trees.Tree, trees.Tree], plan: Plan, key: jax.Array
+    model: Any, transform: DeviceTransform, params: trees.Tree, *, stats: tuple[trees.Tree, trees.Tree], plan: Plan, key: jax.Array
 ) -> tuple[Callable[..., Any], Callable[[], trees.Tree]]:
-    """The `forward` of a step, and a function that gives the batch statistics after its last call.
+    """The `forward` of a step, and a function that returns the trained batch statistics after its last call.
 
     Args:
       model: a `TransferModel`.
@@ -28,7 +30,7 @@ def for_training(
       key: of the dropout.
     """
     passes, current = 0, stats[1]
-    own = model_params(params)
+    current_params = model_params(params)
 
     def forward(
         batch: Mapping[str, Any],
@@ -40,13 +42,13 @@ def for_training(
     ) -> Any:
         nonlocal passes, current
         start = plan.start if start is None else start
-        inputs, place, begins = _entering(model, transform, batch, start, passes)
-        passes += begins
-        options = {"start": start, "stop": stop, "taps": taps, "rngs": {"dropout": jax.random.fold_in(key, place)}}
+        inputs, number, is_new = _model_inputs(model, transform, batch, start=start, passes=passes)
+        passes += is_new
+        options = {"start": start, "stop": stop, "taps": taps, "rngs": {"dropout": jax.random.fold_in(key, number)}}
         if variables is not None:
-            return _marked(model.apply(variables, inputs, train=train or (), batch_stats_in=(), **options), place)
+            return _numbered(model.apply(variables, inputs, train=train or (), batch_stats_in=(), **options), number)
         outputs, updates = model.apply(
-            {"params": own, "batch_stats": trees.merge(stats[0], current)},
+            {"params": current_params, "batch_stats": trees.merge(stats[0], current)},
             inputs,
             train=plan.train if train is None else train,
             batch_stats_in=plan.batch_stats_in,
@@ -54,14 +56,20 @@ def for_training(
             **options,
         )
         current = split_stats(updates.get("batch_stats", {}), plan.batch_stats_in)[1]
-        return _marked(outputs, place)
+        return _numbered(outputs, number)
 
     return forward, lambda: current
 
 
-def for_evaluation(model: Any, transform: Transform, variables: Mapping[str, Any]) -> Callable[..., Any]:
-    """The `forward` of evaluation: dropout off, stored statistics."""
-    own = {"params": model_params(variables["params"]), "batch_stats": variables["batch_stats"]}
+def for_evaluation(model: Any, transform: DeviceTransform, variables: Mapping[str, Any]) -> Callable[..., Any]:
+    """The `forward` of evaluation: dropout is off, BatchNorm uses its stored statistics.
+
+    Args:
+      model: a `TransferModel`.
+      transform: the device half of preprocessing, applied where a call begins at the input.
+      variables: ``{"params", "batch_stats"}``; parameters of an objective are left out.
+    """
+    current = {"params": model_params(variables["params"]), "batch_stats": variables["batch_stats"]}
 
     def forward(
         batch: Mapping[str, Any],
@@ -71,36 +79,33 @@ def for_evaluation(model: Any, transform: Transform, variables: Mapping[str, Any
         stop: str | None = None,
         taps: Any = (),
     ) -> Any:
-        inputs, _, _ = _entering(model, transform, batch, start, 0)
-        return model.apply(own if variables is None else variables, inputs, start=start, stop=stop, taps=taps)
+        inputs, _, _ = _model_inputs(model, transform, batch, start=start, passes=0)
+        return model.apply(current if variables is None else variables, inputs, start=start, stop=stop, taps=taps)
 
     return forward
 
 
-def model_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of the model, without those of the objective; a head without parameters has no entry."""
-    return {part: params[part] for part in ("backbone", "head") if part in params}
-
-
-def _entering(model: Any, transform: Transform, batch: Mapping[str, Any], start: str | None, passes: int) -> tuple[Any, Any, bool]:
-    """``(the model's batch, number of the pass, whether the pass is a new one)``."""
+def _model_inputs(
+    model: Any, transform: DeviceTransform, batch: Mapping[str, Any], *, start: str | None, passes: int
+) -> tuple[Any, Any, bool]:
+    """``(the model's batch, number of the pass, the pass is a new one)``."""
     if start is None or start == model.stages[0]:
         if missing := [name for name in model.input_spec if name not in batch]:
-            held = ", ".join(batch)
+            names = ", ".join(batch)
             raise ValueError(
-                f"forward: the batch has no {missing[0]!r}, it holds {held}; of named streams, pass one: forward(batch['source'])"
+                f"forward: the batch has no {missing[0]!r}, it holds {names}; of named streams, pass one: forward(batch['source'])"
             )
         return {name: value for name, value in transform(batch).items() if name in model.input_spec}, passes, True
     inputs = {name: value for name, value in batch.items() if name != PASS}
     return inputs, batch.get(PASS, passes), PASS not in batch
 
 
-def _marked(outputs: Any, place: Any) -> Any:
-    return outputs.replace(batch=outputs.batch | {PASS: place})
+def _numbered(outputs: Any, number: Any) -> Any:
+    return outputs.replace(batch=outputs.batch | {PASS: number})
 
 
 def split_stats(stats: Mapping[str, Any], batch_stats_in: tuple[str, ...]) -> tuple[trees.Tree, trees.Tree]:
-    """``(frozen, trained)``: only the statistics of parts that use their batch's are threaded; the others pass through untouched."""
+    """``(frozen, trained)`` batch statistics: those of the parts `batch_stats_in` are updated by the step, the others pass untouched."""
     prefixes = tuple("head/" if part == "head" else f"backbone/{part}/" for part in batch_stats_in)
     trained = frozenset(path for path in trees.flatten(stats) if path.startswith(prefixes))
     return trees.drop(stats, trained), trees.pick(stats, trained)

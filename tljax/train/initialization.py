@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from tljax import models, registry, strategies, trees
+from tljax.objectives import model_params
 from tljax.train import optimizer, sharding
 from tljax.train.checkpoint import Checkpoints
-from tljax.train.forward import model_params
+from tljax.train.forward import for_evaluation, split_stats
 from tljax.train.plan import Plan, ever_trained
 from tljax.train.state import State
 from tljax.train.training import Training, streams
@@ -129,7 +130,7 @@ def new_head(training: Training, variables: Mapping[str, Any]) -> trees.Tree:
 def collect_features(training: Training, variables: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """``(features [N, D] float32, labels [N, C])`` of one pass, each example once by its `index`, with stored statistics."""
     model = training.model
-    run = jax.jit(lambda v, b: model.apply(v, {k: training.transform(b)[k] for k in model.input_spec}, stop="head").features)
+    run = jax.jit(lambda variables, batch: for_evaluation(model, training.transform, variables)(batch, stop="head").features)
     rows: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     for batch in training.one_pass():
         stream = training.labeled_stream(training.labeled(batch))
@@ -150,8 +151,7 @@ def recalibrate(training: Training, variables: Mapping[str, Any], plan: Plan) ->
       ValueError: parts without BatchNorm alone.
     """
     stats = trees.flatten(variables["batch_stats"])
-    prefixes = tuple("head/" if part == "head" else f"backbone/{part}/" for part in plan.recalibrated)
-    renewed = [path for path in stats if path.startswith(prefixes)]
+    renewed = trees.flatten(split_stats(variables["batch_stats"], plan.recalibrated)[1])
     if not plan.recalibrated:
         return dict(variables["batch_stats"])
     if not renewed:

@@ -150,5 +150,5 @@ def carry_over(old: Any, new: Any) -> Any:
 
 def _place(path: tuple[Any, ...]) -> tuple[str, ...]:
     """A key path with the group's name reduced to the step that unfroze it: this, not the rate, says whose moments and count these are."""
-    keys = [str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path]
-    return tuple(k.split("-")[0] if k.startswith("since") else k for k in keys)
+    keys = jax.tree_util.keystr(path, simple=True, separator="/").split("/")
+    return tuple(key.split("-")[0] if key.startswith("since") else key for key in keys)

@@ -42,7 +42,7 @@ def build(step: Callable[..., Any], state: Any, batch: Any, shardings: Any = Non
     """
     out = None if shardings is None else (shardings, None)
     traced = jax.jit(step, donate_argnums=0, out_shardings=out).trace(state, batch)
-    names = tuple(_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(state))
+    names = tuple(jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in jax.tree_util.tree_leaves_with_path(state))
     return Program(traced.lower().compile(), traced, len(names), names, copies)
 
 
@@ -51,7 +51,3 @@ def flops(compiled: Any) -> float:
     cost = compiled.cost_analysis()
     cost = cost[0] if isinstance(cost, list | tuple) else cost
     return float(cost.get("flops", 0.0))
-
-
-def _name(path: tuple[Any, ...]) -> str:
-    return "/".join(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path)

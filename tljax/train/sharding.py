@@ -9,6 +9,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from tljax.train.state import parameter_paths
+
 AXES = ("data", "fsdp")
 
 
@@ -45,10 +47,8 @@ def shardings(tree: Any, mesh: Mesh, rules: Sequence[tuple[str, tuple[str | None
     matchers = [(re.compile(regex), spec) for regex, spec in rules]
 
     def choose(path: tuple[Any, ...], leaf: Any) -> NamedSharding:
-        keys = [str(k.key) for k in path if isinstance(k, jax.tree_util.DictKey)]
-        suffixes = ["/".join(keys[i:]) for i in range(len(keys))]
         for matcher, spec in matchers:
-            if len(spec) == len(leaf.shape) and any(matcher.fullmatch(s) for s in suffixes):
+            if len(spec) == len(leaf.shape) and any(matcher.fullmatch(name) for name in parameter_paths(path)):
                 return NamedSharding(mesh, PartitionSpec(*spec))
         return NamedSharding(mesh, _by_shape(leaf.shape, mesh.shape["fsdp"], min_size))
 

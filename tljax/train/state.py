@@ -35,3 +35,12 @@ class State:
     def replace(self, **changes: Any) -> "State":
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
+
+
+def parameter_paths(key_path: tuple[Any, ...]) -> list[str]:
+    """Paths that name the parameter of an optimizer leaf, the longest first: its dict keys, then all but the first of them, and so on.
+
+    Optax nests the parameters' tree below containers of its own, so one of these paths is the parameter's.
+    """
+    keys = [str(key.key) for key in key_path if isinstance(key, jax.tree_util.DictKey)]
+    return ["/".join(keys[i:]) for i in range(len(keys))]

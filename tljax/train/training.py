@@ -1,4 +1,4 @@
-"""The fixed part of a run's training: everything that the state, the step, the certificate and the loop follow from."""
+"""The fixed part of a run's training, from which the state, the step, the certificate and the loop follow."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -8,45 +8,45 @@ import jax
 import numpy as np
 
 from tljax import strategies
+from tljax.data import Batch
 from tljax.objectives import Objective
 from tljax.train.optimizer import Optim
 from tljax.train.plan import Plan
 
-Batch = Mapping[str, Any]
 Batches = Callable[[], Iterable[Batch]]
 
 
-def _same(batch: Batch, seed: Any) -> Batch:
+def _not_augmented(batch: Batch, seed: Any) -> Batch:
     return batch
 
 
-def _alone(batch: Batch) -> Batch:
+def _unchanged(batch: Batch) -> Batch:
     return batch
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Training:
-    """A run's training, fixed before its first step.
+    """The part of a run's training that is fixed before its first step.
 
     Attributes:
       model: a `TransferModel`.
       objective: what is minimized.
       strategy: with the objective's rules in it.
       plans: of its phases.
-      mesh: where the state lives.
+      mesh: of the devices that hold the state.
       seed: root of all random keys.
       optim: the optimizer's settings.
       hyper: first values of `State.hyper`.
       multiplier: ``step -> factor`` on the peak learning rate.
-      one_pass: gives the batches of one pass over the training data, of host arrays; of named streams nested.
+      one_pass: returns the batches of one pass over the training data, as host arrays; those of named streams are nested.
       augment: ``(batch, seed) -> batch``, on the device.
       labeled: ``batch -> batch`` with the label in the task's form, after `augment`.
       transform: the device half of preprocessing, which `forward` applies.
       accumulate: micro-batches per step.
       ema_decay: of the moving average of the trained parameters; 0: none.
       grad: `jax.value_and_grad` or a wrapper with its signature.
-      pretrained: variables to put in, or None.
-      new_head: whether the head is new and `head_init` applies.
+      pretrained: variables to start from; None: random ones.
+      new_head: the head is new, so `head_init` applies.
       head_init: of `strategies.head_inits`; empty: the head's own random start.
       link: the task's, for `head_init`.
       sharding_rules: shardings that override those by shape.
@@ -62,9 +62,9 @@ class Training:
     hyper: Mapping[str, Any]
     multiplier: Callable[[Any], jax.Array]
     one_pass: Batches
-    augment: Callable[[Batch, Any], Batch] = _same
-    labeled: Callable[[Batch], Batch] = _alone
-    transform: Callable[[Batch], Batch] = _alone
+    augment: Callable[[Batch, Any], Batch] = _not_augmented
+    labeled: Callable[[Batch], Batch] = _unchanged
+    transform: Callable[[Batch], Batch] = _unchanged
     accumulate: int = 1
     ema_decay: float = 0.0
     grad: Callable[..., Any] = jax.value_and_grad

@@ -104,7 +104,7 @@ def test_streams_that_are_not_there_are_named():
         data.augmentation({"source": ("flip",)}, 3, 0)(one)
     with pytest.raises(ValueError, match="declared for the streams source; the batch has source, target"):
         data.augmentation(("flip",), 3, 0, kinds)({"source": one, "target": one})
-    with pytest.raises(ValueError, match="stream 'target' is to be augmented, but kinds of fields are given for source alone"):
+    with pytest.raises(ValueError, match="stream 'target' is to be augmented, and has no kinds of fields; kinds= has only source"):
         data.augmentation({"target": ("flip",)}, 3, 0, kinds)
 
 

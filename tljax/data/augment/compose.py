@@ -11,8 +11,7 @@ import jax.numpy as jnp
 from tljax.data import fields, spatial
 from tljax.data.augment import mixing
 from tljax.data.augment.operation import Color, Expressions, Mixing, Operation, Spatial, create
-
-Batch = Mapping[str, Any]
+from tljax.data.fields import Batch
 
 
 def augmentation(
@@ -51,11 +50,11 @@ def augmentation(
         kind where something moves, keys or streams that are missing, fields whose dtype or shape is not their kind's.
     """
     if not isinstance(expressions, Mapping) and not fields.is_by_stream(kinds):
-        plan = _Plan.resolve(expressions, num_classes, kinds)  # type: ignore[arg-type]
+        plan = _StreamPlan.resolve(expressions, num_classes, kinds)  # type: ignore[arg-type]
         return (lambda batch: _over_streams(batch, plan, seed, "")) if plan.operations else lambda batch: batch
     names = expressions if isinstance(expressions, Mapping) else kinds
     plans = {
-        name: _Plan.resolve(
+        name: _StreamPlan.resolve(
             expressions[name] if isinstance(expressions, Mapping) else expressions, num_classes, _kinds_of(name, kinds)
         )
         for name in names
@@ -64,15 +63,15 @@ def augmentation(
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """What is done to one stream."""
+class _StreamPlan:
+    """The operations of one stream, resolved for the kinds of its fields."""
 
     operations: list[tuple[str, Operation]]
     kinds: Mapping[str, str]
     num_classes: int
 
     @classmethod
-    def resolve(cls, expressions: Expressions, num_classes: int, kinds: Mapping[str, str]) -> "_Plan":
+    def resolve(cls, expressions: Expressions, num_classes: int, kinds: Mapping[str, str]) -> "_StreamPlan":
         operations = [(name, operation) for name, operation in create(expressions) if not operation.on_host]
         for name, operation in operations:
             if kinds.get("x") != "image":
@@ -90,12 +89,12 @@ def _kinds_of(stream: str, kinds: Mapping[str, Any]) -> Mapping[str, str]:
     if not fields.is_by_stream(kinds):
         return kinds
     if stream not in kinds:
-        raise ValueError(f"the stream {stream!r} is to be augmented, but kinds of fields are given for {', '.join(kinds)} alone")
+        raise ValueError(f"the stream {stream!r} is to be augmented and has no kinds of fields; kinds= has only {', '.join(kinds)}")
     return kinds[stream]
 
 
-def _by_stream(batch: Batch, plans: Mapping[str, _Plan], seed: jax.typing.ArrayLike, passing: bool) -> Batch:
-    """`passing`: streams without a plan stay as they are; else they are refused."""
+def _by_stream(batch: Batch, plans: Mapping[str, _StreamPlan], seed: jax.typing.ArrayLike, passing: bool) -> Batch:
+    """Augments each stream by its own plan; streams without a plan stay as they are where `passing`, and are refused otherwise."""
     streams = [name for name, value in batch.items() if isinstance(value, Mapping)]
     missing, unplanned = [name for name in plans if name not in streams], [name for name in streams if name not in plans]
     if (passing and missing) or (not passing and unplanned):
@@ -103,7 +102,7 @@ def _by_stream(batch: Batch, plans: Mapping[str, _Plan], seed: jax.typing.ArrayL
     return {k: _over_streams(v, plans[k], seed, f"/{k}") if k in plans and plans[k].operations else v for k, v in batch.items()}
 
 
-def _over_streams(batch: Batch, plan: _Plan, seed: jax.typing.ArrayLike, stream: str) -> Batch:
+def _over_streams(batch: Batch, plan: _StreamPlan, seed: jax.typing.ArrayLike, stream: str) -> Batch:
     if "x" in batch:
         return _augmented(dict(batch), plan, _keys(batch, seed, stream))
     if not any(isinstance(value, Mapping) for value in batch.values()):
@@ -111,25 +110,25 @@ def _over_streams(batch: Batch, plan: _Plan, seed: jax.typing.ArrayLike, stream:
     return {k: _over_streams(v, plan, seed, f"{stream}/{k}") if isinstance(v, Mapping) else v for k, v in batch.items()}
 
 
-def _augmented(batch: dict[str, Any], plan: _Plan, keys: jax.Array) -> dict[str, Any]:
+def _augmented(batch: dict[str, Any], plan: _StreamPlan, keys: jax.Array) -> dict[str, Any]:
     kinds = dict(plan.kinds)
     if len(jnp.shape(batch["x"])) != 4:
-        raise ValueError(f"x is {list(jnp.shape(batch['x']))}; images [B, H, W, C] can be augmented")
+        raise ValueError(f"x is {list(jnp.shape(batch['x']))}; augmentation takes images [B, H, W, C]")
     batch |= {name: fields.unit_images(name, batch[name]) for name, kind in kinds.items() if kind == "image" and name in batch}
     for place, (name, operation) in enumerate(plan.operations):
         own_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, place)
         for step in operation.steps:
             if isinstance(step, Spatial):
-                batch = _moved(step, name, own_keys, batch, kinds)
+                batch = _moved(step, name, own_keys, batch, kinds=kinds)
             elif isinstance(step, Color):
                 batch |= {"x": jax.vmap(step.change)(own_keys, batch["x"])}
             elif isinstance(step, Mixing):
-                batch |= _mixed(step, name, own_keys, batch, kinds["label"], plan.num_classes)
+                batch |= _mixed(step, name, own_keys, batch, kind=kinds["label"], num_classes=plan.num_classes)
                 kinds["label"] = "distribution" if kinds["label"] == "class" else kinds["label"]
     return batch
 
 
-def _moved(step: Spatial, name: str, keys: jax.Array, batch: dict[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
+def _moved(step: Spatial, name: str, keys: jax.Array, batch: dict[str, Any], *, kinds: Mapping[str, str]) -> dict[str, Any]:
     fields.check_movable(name, batch, kinds)
     names = [field for field, kind in kinds.items() if kind in fields.SPATIAL and field in batch]
     names += [valid for valid in map(fields.valid_name, names) if valid in batch]
@@ -142,7 +141,7 @@ def _moved(step: Spatial, name: str, keys: jax.Array, batch: dict[str, Any], kin
     return batch | jax.vmap(move)(keys, {field: jnp.asarray(batch[field]) for field in names})
 
 
-def _mixed(step: Mixing, name: str, keys: jax.Array, batch: dict[str, Any], kind: str, num_classes: int) -> dict[str, jax.Array]:
+def _mixed(step: Mixing, name: str, keys: jax.Array, batch: dict[str, Any], *, kind: str, num_classes: int) -> dict[str, jax.Array]:
     if "label" not in batch:
         raise ValueError(f"{name} mixes labels, but the batch holds only {', '.join(batch)}")
     x, label = step.mix(keys, batch, mixing.soft(batch["label"], kind, num_classes))
@@ -150,7 +149,7 @@ def _mixed(step: Mixing, name: str, keys: jax.Array, batch: dict[str, Any], kind
 
 
 def _keys(batch: Batch, seed: jax.typing.ArrayLike, stream: str) -> jax.Array:
-    """One key for each example, `[B]`. The name keeps them apart from other uses of the seed, such as dropout."""
+    """One key for each example, `[B]`. The word "augmentation" keeps them apart from other uses of the seed, such as dropout."""
     missing = [name for name in ("index", "epoch") if name not in batch]
     if missing:
         raise ValueError(
