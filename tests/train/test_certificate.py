@@ -95,13 +95,14 @@ def wide(strategy, make=plain, accumulate=2):
         multiplier=optimizer.multiplier(OPTIM, 50), one_pass=lambda: iter([wide_batch(objective.streams)]), accumulate=accumulate,
         ema_decay=0.9,
     )  # fmt: skip
-    plans = plan.make_plans(chosen, initialization.initial_shapes(setup)[0], model.stages, OPTIM, 50)
+    plans = plan.make_plans(chosen, initialization.initial_shapes(setup)[0], stages=model.stages, optim=OPTIM, total_steps=50)
     setup = dataclasses.replace(setup, plans=plans)
     return setup, plans[0], initialization.shapes_at(setup, 0), wide_batch(objective.streams)
 
 
 def proof(step_, setup, phase, state, whole):
-    return certificate.compare(certificate.certify(program.build(step_, state, whole), phase, state), setup, phase, state, whole)
+    proved = certificate.certify(program.build(step_, state, whole), phase, state)
+    return certificate.compare(proved, setup, plan=phase, state=state, batch=whole)
 
 
 def looped(setup, phase):

@@ -15,31 +15,33 @@ from tljax.train.state import State, parameter_paths
 from tljax.train.training import Training
 
 TOLERANCE = 1.01
-# Averaging micro-batches, the gradient's norm, the moving average: elementwise work on trained parameters beside the optimizer's own.
+
 ELEMENTWISE = 16
-# Two programs of the same work differ by some thousand operations in how XLA counts what it fuses: beyond 1 % in tiny ones alone.
+"""FLOPs per trained parameter beside the optimizer's own: averaging micro-batches, the gradient's norm, the moving average."""
+
 SMALL = 10_000
+"""FLOPs by which XLA's counts of two programs of the same work may differ; only in tiny programs is that more than 1 %."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Certificate:
-    """What was proven for one phase.
+    """The proof for one phase.
 
     Attributes:
-      phase: its index, from 0; `start` and `stop` are its steps.
+      phase: index of the phase, from 0.
       start: first step.
       stop: first step after it.
-      trainable: trained parameters; `trainable_bytes` their bytes.
-      frozen: frozen parameters.
-      trainable_bytes: see `trainable`.
-      moment_bytes: bytes of the optimizer's arrays, counters apart.
-      fixed_statistics: batch-statistics arrays that the program passes through untouched.
-      step_flops: of the compiled step, per micro-batch (XLA's cost analysis).
-      suffix_flops: preprocessing and forward of everything + backward of the trained suffix, compiled apart; None unless the comparison was
-        asked for.
-      update_flops: of the optimizer's update of the trained leaves, likewise.
-      full_flops: of the step that trains everything; None unless asked for.
-      problems: what is wrong, empty if nothing.
+      trainable: number of trained parameters.
+      frozen: number of frozen parameters.
+      trainable_bytes: bytes of the trained parameters.
+      moment_bytes: bytes of the optimizer's arrays, without counters.
+      fixed_statistics: number of batch-statistics arrays that the program passes through untouched.
+      step_flops: FLOPs of the compiled step, per micro-batch (XLA's cost analysis).
+      suffix_flops: FLOPs of preprocessing, the forward of everything and the backward of the trained suffix, compiled apart; None without
+        `compare`.
+      update_flops: FLOPs of the optimizer's update of the trained leaves; None without `compare`.
+      full_flops: FLOPs of the step that trains everything; None without `compare`.
+      problems: one sentence per violation; empty for a sound phase.
     """
 
     phase: int
@@ -79,12 +81,12 @@ class Certificate:
 def certify(prog: program.Program, plan: Plan, state: State) -> Certificate:
     """Reads the proof off the traced step.
 
-    A frozen leaf, or a statistic of a part that is not in training mode, must leave the program as the very variable that entered it: then
-    it is bit-equal after any number of steps, whatever the data. The optimizer's arrays must belong to trained leaves only.
+    A frozen leaf must leave the program as the very variable that entered it, and so must a statistic of a part that is not in training
+    mode. Both are then bit-equal after any number of steps, whatever the data. The optimizer's arrays must belong to trained leaves.
 
     Args:
       prog: the step of this phase.
-      plan: what the phase is meant to train.
+      plan: the plan of this phase.
       state: arrays or shapes that the program takes.
     """
     untouched = _passed_through(prog)
@@ -109,15 +111,18 @@ def certify(prog: program.Program, plan: Plan, state: State) -> Certificate:
     )
 
 
-def compare(certificate: Certificate, training: Training, plan: Plan, state: State, batch: Mapping[str, Any]) -> Certificate:
-    """Add the FLOPs of the trained suffix, computed through model slices and not through the step, and of the full step.
+def compare(certificate: Certificate, training: Training, *, plan: Plan, state: State, batch: Mapping[str, Any]) -> Certificate:
+    """Adds the FLOPs of the trained suffix, computed through model slices and not through the step.
 
     Args:
-      certificate: of `certify`.
-      training: of the run.
-      plan: of the phase.
+      certificate: the certificate from `certify`.
+      training: the run's training.
+      plan: the plan of the phase.
       state: arrays or shapes.
-      batch: of training (arrays or shapes).
+      batch: a training batch, arrays or shapes.
+
+    Returns:
+      The certificate with `suffix_flops` and `update_flops`; a step that costs more than both is a problem.
     """
     k = training.accumulate
     micro = jax.tree.map(lambda x: jax.ShapeDtypeStruct((x.shape[0] // k, *x.shape[1:]), x.dtype), dict(batch))
@@ -129,10 +134,11 @@ def compare(certificate: Certificate, training: Training, plan: Plan, state: Sta
 
 
 def _suffix_flops(training: Training, plan: Plan, state: State, micro: Mapping[str, Any]) -> tuple[float, float]:
-    """FLOPs of (the forward of the stages before the first trained one + loss and gradient of the rest, the optimizer's update).
+    """``(FLOPs of the suffix, FLOPs of the optimizer's update)``.
 
-    The objective's own loss runs on a `forward` that is cut at the boundary: what lies before it is computed once, without gradients, for
-    every pass that the objective makes, and handed to the rest as data. So it holds for streams, views, slices and teachers.
+    The suffix's are those of the forward up to the first trained stage, and of loss and gradient from there on. The objective's own loss
+    runs on a `forward` that is cut at that boundary: the outputs before it are computed once, without gradients, for every pass that the
+    objective makes, and are data for the rest. So the count holds for streams, views, slices and teachers.
     """
     model, trainable = training.model, plan.trainable
     parts = {*strategies.trained_parts(plan.groups, model.stages), *plan.batch_stats_in}
@@ -142,53 +148,53 @@ def _suffix_flops(training: Training, plan: Plan, state: State, micro: Mapping[s
     def prepared(batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
         return training.prepared(batch, seed, jax.random.key(0))
 
-    def run(trained: Any, frozen: Any, state: State, batch: Mapping[str, Any], cut: Callable[..., Any]) -> Any:
+    def run(trained: Any, frozen: Any, state: State, batch: Mapping[str, Any], *, prefix: Callable[..., Any]) -> Any:
         params = trees.merge(trained, frozen)
         stats = forwards.split_stats(state.stats, plan.batch_stats_in)
         whole, _ = forwards.for_training(model, training.transform, params, stats=stats, plan=plan, key=jax.random.key(0))
-        context = Context(params, state.objective, jax.random.key(0), state.step, state.hyper["objective"])
-        return training.objective.loss(cut(whole), batch, context)[0]
+        cut = _cut(model, whole, plan, boundary=boundary, prefix=prefix)
+        context = Context(params=params, state=state.objective, key=jax.random.key(0), step=state.step, hyper=state.hyper["objective"])
+        return training.objective.loss(cut, batch, context)[0]
 
     def prefixes(trained: Any, frozen: Any, state: State, batch: Mapping[str, Any]) -> list[Any]:
         outputs: list[Any] = []
-        run(trained, frozen, state, prepared(batch, state.seed), lambda whole: _recording(model, whole, plan, boundary, outputs))
+
+        def record(compute: Callable[[], Any]) -> Any:
+            outputs.append(compute())
+            return outputs[-1]
+
+        run(trained, frozen, state, prepared(batch, state.seed), prefix=record)
         return outputs
 
     def suffix(trained: Any, frozen: Any, state: State, batch: Mapping[str, Any], outputs: list[Any]) -> Any:
-        return run(trained, frozen, state, batch, lambda whole: _replaying(model, whole, plan, boundary, list(outputs)))
+        recorded = iter(outputs)
+        return run(trained, frozen, state, batch, prefix=lambda compute: next(recorded))
 
     rest = state.replace(params={}, opt_state={}, ema={})
     batch = jax.eval_shape(prepared, micro, state.seed)
-    outputs = jax.eval_shape(prefixes, trained, frozen, rest, micro)
-    cost = _cost(prefixes, trained, frozen, rest, micro) + _cost(jax.value_and_grad(suffix), trained, frozen, rest, batch, outputs)
-    opt = plan.optimizer(0.0)
-    return cost, _cost(opt.update, trained, state.opt_state, trained)
+    inputs = (trained, frozen, rest)
+    outputs = jax.eval_shape(prefixes, *inputs, micro)
+    flops = _flops(prefixes, *inputs, micro) + _flops(jax.value_and_grad(suffix), *inputs, batch, outputs)
+    return flops, _flops(plan.optimizer(0.0).update, trained, state.opt_state, trained)
 
 
-def _recording(model: Any, whole: Callable[..., Any], plan: Plan, boundary: str, outputs: list[Any]) -> Callable[..., Any]:
-    """`whole`, which notes the outputs at the boundary of each pass that goes through it at the current parameters."""
+def _cut(
+    model: Any, whole: Callable[..., Any], plan: Plan, *, boundary: str, prefix: Callable[[Callable[[], Any]], Any]
+) -> Callable[..., Any]:
+    """`whole` in two calls: ``prefix(compute)`` gives the outputs up to the boundary, and `whole` continues from them.
 
-    def forward(batch: Any, variables: Any = None, train: Any = None, start: Any = None, stop: Any = None, taps: Any = ()) -> Any:
-        begin, end = _bounds(model, plan, start, stop)
-        cut = model.stages.index(boundary) if boundary in model.stages else len(model.stages)
-        if variables is not None or begin >= cut:
-            return whole(batch, variables=variables, train=train, start=start, stop=stop, taps=taps)
-        early = tuple(tap for tap in taps if tap in model.stages[:cut])
-        outputs.append(whole(batch, train=train, start=start, stop=stop if end <= cut else boundary, taps=early))
-        return _rest(whole, outputs[-1], boundary, end <= cut, train=train, stop=stop, taps=taps)
-
-    return forward
-
-
-def _replaying(model: Any, whole: Callable[..., Any], plan: Plan, boundary: str, outputs: list[Any]) -> Callable[..., Any]:
-    """`whole`, to which the outputs at the boundary are given."""
+    Passes that begin behind the boundary, or run at other variables, are left whole.
+    """
 
     def forward(batch: Any, variables: Any = None, train: Any = None, start: Any = None, stop: Any = None, taps: Any = ()) -> Any:
         begin, end = _bounds(model, plan, start, stop)
         cut = model.stages.index(boundary) if boundary in model.stages else len(model.stages)
         if variables is not None or begin >= cut:
             return whole(batch, variables=variables, train=train, start=start, stop=stop, taps=taps)
-        return _rest(whole, outputs.pop(0), boundary, end <= cut, train=train, stop=stop, taps=taps)
+        early_taps = tuple(tap for tap in taps if tap in model.stages[:cut])
+        early_stop = stop if end <= cut else boundary
+        outputs = prefix(lambda: whole(batch, train=train, start=start, stop=early_stop, taps=early_taps))
+        return outputs if end <= cut else whole(outputs.batch, train=train, start=boundary, stop=stop, taps=taps)
 
     return forward
 
@@ -199,11 +205,7 @@ def _bounds(model: Any, plan: Plan, start: str | None, stop: str | None) -> tupl
     return 0 if first is None else names.index(first), len(names) if stop is None else names.index(stop)
 
 
-def _rest(whole: Any, early: Any, boundary: str, ends: bool, *, train: Any, stop: Any, taps: Any) -> Any:
-    return early if ends else whole(early.batch, train=train, start=boundary, stop=stop, taps=taps)
-
-
-def _cost(function: Any, *args: Any) -> float:
+def _flops(function: Any, *args: Any) -> float:
     return program.flops(jax.jit(function).lower(*args).compile())
 
 
@@ -219,7 +221,7 @@ def _passed_through(prog: program.Program) -> frozenset[str]:
 
 
 def _moments(state: State, plan: Plan) -> tuple[list[str], int]:
-    """Parameters that have optimizer arrays but do not train, and the bytes of all such arrays."""
+    """``(parameters that have optimizer arrays and do not train, bytes of all optimizer arrays of parameters)``."""
     params, strangers, total = trees.flatten(state.params), [], 0
     for path, leaf in jax.tree_util.tree_leaves_with_path(state.opt_state):
         owner = next((name for name in parameter_paths(path) if name in params), None)
