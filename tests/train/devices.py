@@ -40,7 +40,7 @@ def run(mesh):
         multiplier=optimizer.multiplier(optim, 20), one_pass=lambda: iter(BATCHES[:1]), accumulate=2, pretrained=variables,
     )  # fmt: skip
     params, _, _ = initialization.initial_shapes(setup)
-    setup = dataclasses.replace(setup, plans=plan.make_plans(strategy, params, model.stages, optim, 20))
+    setup = dataclasses.replace(setup, plans=plan.make_plans(strategy, params, stages=model.stages, optim=optim, total_steps=20))
     state = initialization.initialize(setup, None)
     where = jax.tree.map(lambda a: a.sharding, state)
     compiled = jax.jit(step.make_step(setup, setup.plans[0]), out_shardings=(where, None))

@@ -67,7 +67,7 @@ def test_a_later_phase_recalibrates_once_and_a_resumed_run_ends_in_the_same_bits
 
 
 def test_mistakes_are_named():
-    with pytest.raises(ValueError, match="there is no BatchNorm"):
+    with pytest.raises(ValueError, match="have no BatchNorm"):
         tiny("full", model=PLAIN, bn=RECALIBRATED).begin()
     with pytest.raises(ValueError, match=r"the rule 'stage9' matches no part; the parts are stem, stage1, head"):
         tiny("full", bn=(("stage9", "batch"),))
@@ -75,7 +75,7 @@ def test_mistakes_are_named():
         only = dataclasses.replace(strategies.create("full", ("stem", "stage1")).phases[0], train=("stage9",))
         tiny(strategies.Strategy((only,)))
     for options in ({"model": PLAIN, "head": "mlp(hidden=4)"}, {"model": "cnn(widths=(4, 3))", "head": "features"}):
-        with pytest.raises(ValueError, match=r"head_init='ridge' is for a head with one kernel \(linear, cosine\); this one has"):
+        with pytest.raises(ValueError, match=r"head_init='ridge' needs a head with one kernel \(linear, cosine\); this head has"):
             initialization.initialize(dataclasses.replace(tiny(**options).training, head_init="ridge"), None)
 
 

@@ -139,7 +139,7 @@ def tiny(
         pretrained=models.init(net, jax.random.key(1)),
     )  # fmt: skip
     params = initialization.initial_shapes(setup)[0]
-    return Tiny(dataclasses.replace(setup, plans=plan.make_plans(chosen, params, net.stages, config, STEPS)))
+    return Tiny(dataclasses.replace(setup, plans=plan.make_plans(chosen, params, stages=net.stages, optim=config, total_steps=STEPS)))
 
 
 def same(a, b, where=lambda path: True):

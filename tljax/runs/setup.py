@@ -145,7 +145,9 @@ def _training(
         link=task.link,
     )
     shapes, _, _ = initialization.initial_shapes(first)
-    complete = dataclasses.replace(first, plans=plan.make_plans(strategy, shapes, opened.model.stages, run.optim, run.steps))
+    complete = dataclasses.replace(
+        first, plans=plan.make_plans(strategy, shapes, stages=opened.model.stages, optim=run.optim, total_steps=run.steps)
+    )
     example = _arrays(next(iter(complete.one_pass())))
     jax.eval_shape(lambda batch: complete.prepared(batch, np.uint32(run.seed), jax.random.key(0)), example)
     return complete, host

@@ -22,7 +22,15 @@ class NonFinite(RuntimeError):
 
 
 class Logger:
-    """Collects each step's metrics on the device and writes their means every `every` steps, so that no step waits for the host."""
+    """Collects each step's metrics on the device and writes their means every `every` steps, so that no step waits for the host.
+
+    Args:
+      workdir: the run's folder.
+      start: step that the run starts or resumes from; later rows of an interrupted run are dropped.
+      total: steps of the whole run.
+      every: steps between two rows.
+      quiet: no progress bar and no lines on the screen.
+    """
 
     def __init__(self, workdir: str | os.PathLike[str], start: int, total: int, every: int, quiet: bool = False):
         self.root = pathlib.Path(workdir)
@@ -34,7 +42,7 @@ class Logger:
         if self._writes:
             from tensorboardX import SummaryWriter
 
-            self._lines = _reopened(self.root / "metrics.jsonl", start)
+            self._lines = _reopen(self.root / "metrics.jsonl", start)
             self._events = SummaryWriter(str(self.root / "events"), purge_step=start + 1 if start else 0)
         self._bar = tqdm.tqdm(total=total, initial=start, unit="step", disable=quiet or not self._writes, dynamic_ncols=True, smoothing=0.1)
 
@@ -44,67 +52,67 @@ class Logger:
     def __exit__(self, *error: object) -> None:
         self._bar.close()
         if self._writes:
-            with _naming(self.root):
+            with _as_write_error(self.root):
                 self._lines.close()
                 self._events.close()
 
     def say(self, text: str, always: bool = False) -> None:
-        """One line on the screen that does not break the progress bar; where the run is quiet, only if `always`."""
+        """Prints a line that does not break the progress bar; a quiet run prints it only if `always`."""
         if self._writes and (always or not self._bar.disable):
             tqdm.tqdm.write(text)
 
     def add_certificate(self, proof: Certificate) -> None:
-        """Add a phase's freeze certificate to `certificate.json`; a resumed run does not build the phases before."""
+        """Adds a phase's freeze certificate to `certificate.json`. A resumed run keeps the entries of earlier phases."""
         path = self.root / "certificate.json"
         if self._writes:
-            before = json.loads(path.read_text()) if path.exists() else {}
+            earlier = json.loads(path.read_text()) if path.exists() else {}
             entry = dataclasses.asdict(proof) | {"problems": list(proof.problems), "ratio": proof.ratio}
             temporary = path.with_name(path.name + ".tmp")
-            with _naming(self.root):
-                temporary.write_text(json.dumps(before | {str(proof.phase): entry}, indent=2) + "\n", encoding="utf-8")
+            with _as_write_error(self.root):
+                temporary.write_text(json.dumps(earlier | {str(proof.phase): entry}, indent=2) + "\n", encoding="utf-8")
                 os.replace(temporary, path)
 
     def resume_clock(self) -> None:
-        """Begin a stretch of training: what came before (compilation, evaluation) is not step time."""
+        """Restarts the clock, so that compilation and evaluation do not count as step time."""
         self._since, self._waited = time.perf_counter(), 0.0
 
     def next_batch(self, batches: Iterator[Mapping[str, Any]]) -> Mapping[str, Any]:
-        """The next batch. The time until it is there counts as `input_wait`."""
-        asked = time.perf_counter()
+        """The next batch. The time until it arrives counts as `input_wait`."""
+        start = time.perf_counter()
         batch = next(batches)
-        self._waited += time.perf_counter() - asked
+        self._waited += time.perf_counter() - start
         return batch
 
     def add_step(self, step: int, metrics: Mapping[str, jax.Array], index: Mapping[str, np.ndarray]) -> bool:
-        """Take in one step's metrics (still on the device) and the indices of its examples by stream; True when `flush` is due."""
+        """Adds one step's metrics (still on the device) and the indices of its examples by stream; True when `flush` is due."""
         self._pending.append((step, metrics, index))
         self._bar.update()
         return len(self._pending) >= self.every
 
     def flush(self, last_good: Any = None) -> None:
-        """Fetch and write the pending metrics with the speed since the last time.
+        """Fetches the pending metrics and writes their means, with the speed since the last flush.
 
-        ``input_wait`` is the share of the time that the loop waited for batches, in [0, 1]. Steps run ahead of the host, so the device may
-        have been busy meanwhile: near 0 the input is fast enough, near 1 a faster one (`data.workers`) may help.
+        ``input_wait`` is the share of the time that the loop waited for batches, in [0, 1]. Near 0 the input is fast enough; near 1 more
+        `data.workers` may help. The device may be busy during the wait, as steps run ahead of the host.
 
         Args:
           last_good: step of the last checkpoint, for the message.
 
         Raises:
-          NonFinite: naming the step, the indices of its batch and the last checkpoint.
+          NonFinite: a loss is not finite; names the step, the indices of its batch and the last checkpoint.
         """
         if not self._pending:
             return
         fetched = [{k: float(v) for k, v in m.items()} for m in jax.device_get([m for _, m, _ in self._pending])]
-        took = time.perf_counter() - self._since
+        seconds = time.perf_counter() - self._since
         for (step, _, index), metrics in zip(self._pending, fetched, strict=True):
             if not math.isfinite(metrics["loss"]):
                 raise NonFinite(_nonfinite(step, metrics, index, last_good, last_finite=self._last_finite))
             self._last_finite = (step, metrics["loss"])
         examples = sum(np.size(part) for *_, index in self._pending for part in index.values()) * jax.process_count()
         means = {k: float(np.mean([m[k] for m in fetched])) for k in fetched[-1]}
-        speed = {"examples_per_second": examples / max(took, 1e-9), "step_seconds": took / len(fetched)}
-        speed["input_wait"] = min(self._waited / max(took, 1e-9), 1.0)
+        speed = {"examples_per_second": examples / max(seconds, 1e-9), "step_seconds": seconds / len(fetched)}
+        speed["input_wait"] = min(self._waited / max(seconds, 1e-9), 1.0)
         shown = {"loss": f"{means['loss']:.3f}", "ex_s": f"{speed['examples_per_second']:.0f}", "input_wait": f"{speed['input_wait']:.0%}"}
         self._bar.set_postfix(shown)
         step = self._pending[-1][0]
@@ -113,11 +121,11 @@ class Logger:
         self.resume_clock()
 
     def write(self, step: int, split: str, metrics: Mapping[str, float]) -> None:
-        """One row of `metrics.jsonl` and the same as TensorBoard scalars. Raises OSError naming the file."""
+        """Writes one row of `metrics.jsonl` and the same as TensorBoard scalars. Raises OSError that names the folder."""
         if not self._writes:
             return
         scalars = {k: v for k, v in metrics.items() if isinstance(v, int | float)}
-        with _naming(self.root):
+        with _as_write_error(self.root):
             self._lines.write(json.dumps({"step": step, "split": split} | scalars) + "\n")
             self._lines.flush()
             for name, value in scalars.items():
@@ -125,7 +133,8 @@ class Logger:
 
 
 @contextlib.contextmanager
-def _naming(folder: pathlib.Path) -> Iterator[None]:
+def _as_write_error(folder: pathlib.Path) -> Iterator[None]:
+    """Turns an OSError into one that says what could not be written, and where."""
     try:
         yield
     except OSError as e:
@@ -133,7 +142,7 @@ def _naming(folder: pathlib.Path) -> Iterator[None]:
 
 
 def read(workdir: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """The rows of a run's `metrics.jsonl`, oldest first; an unfinished last line is left out."""
+    """The rows of a run's `metrics.jsonl`, oldest first, without an unfinished last line; no file, no rows."""
     path = pathlib.Path(workdir) / "metrics.jsonl"
     rows = []
     for line in path.read_text().splitlines() if path.exists() else ():
@@ -144,19 +153,19 @@ def read(workdir: str | os.PathLike[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _reopened(path: pathlib.Path, start: int) -> Any:
-    """The file, without the rows that the resumed run will write again."""
-    kept = [row for row in read(path.parent) if row["step"] <= start] if start else []
-    beside = path.with_suffix(".tmp")
-    beside.write_text("".join(json.dumps(row) + "\n" for row in kept))
-    os.replace(beside, path)
+def _reopen(path: pathlib.Path, start: int) -> Any:
+    """Opens the file for appending, without the rows that the resumed run will write again."""
+    earlier = [row for row in read(path.parent) if row["step"] <= start] if start else []
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text("".join(json.dumps(row) + "\n" for row in earlier))
+    os.replace(temporary, path)
     return path.open("a")
 
 
 def _nonfinite(
     step: int, metrics: Mapping[str, float], index: Mapping[str, np.ndarray], last_good: Any, *, last_finite: tuple[int, float] | None
 ) -> str:
-    """One line with the step, the examples, the rate, what came before and what to do."""
+    """The message of `NonFinite`: the step, its examples, the rate, the last finite loss, and what to do."""
     examples = ", ".join(
         f"{name or 'batch'} {np.asarray(part)[:10].tolist()}{'...' if len(part) > 10 else ''}" for name, part in index.items()
     )

@@ -1,4 +1,4 @@
-"""The training loop; it reads top to bottom. To do something new, write an objective, a task or a strategy, or copy this loop."""
+"""The training loop, from top to bottom. To do something new, write an objective, a task or a strategy, or copy this loop."""
 
 import contextlib
 import dataclasses
@@ -19,7 +19,7 @@ from tljax.train.training import Training, index_of
 
 
 class Interrupted(SystemExit):
-    """A signal asked the run to stop; the state is saved. The exit status is 128 plus the signal's number."""
+    """The run stopped on a signal, with its state saved. The exit status is 128 plus the signal's number."""
 
 
 def fit(
@@ -35,26 +35,31 @@ def fit(
     full_certificate: bool = False,
     profiled: range = range(0),
 ) -> State:
-    """Train from ``state.step`` to the end of the last phase, or until `evaluate` says that it is enough.
+    """Trains from ``state.step`` to the end of the last phase, or until `evaluate` returns true.
 
     Args:
       training: the fixed part.
-      state: at any step, of any phase.
+      state: the state at any step of any phase.
       batches: ``(plan, step) -> host batches`` of a phase, beginning with that of the step.
-      evaluate: ``(step, state) -> should_stop``: called before the first step, every `eval_every` steps and at the end. A resumed run asks
-        it again about the step that it goes on from.
+      evaluate: ``(step, state) -> should_stop``; called before the first step, every `eval_every` steps and at the end. A resumed run calls
+        it again for the step that it resumes from.
       checkpoints: written every `save_every` steps, on SIGTERM and SIGINT, and at the end.
-      log: takes the metrics and the freeze certificates.
-      eval_every: steps; 0: only before the first step and at the end.
-      save_every: steps; 0: only at the end.
+      log: receives the metrics and the freeze certificates.
+      eval_every: steps between evaluations; 0: only before the first step and at the end.
+      save_every: steps between checkpoints; 0: only at the end.
       full_certificate: also compare the FLOPs with the trained suffix and the full step, which compiles more programs.
       profiled: steps, counted from 0, whose profiler trace is written.
 
+    Returns:
+      The state after the last step.
+
     Raises:
-      NonFinite: the loss became NaN or infinite. Interrupted: SIGTERM or SIGINT. ValueError: the freeze certificate does not hold.
+      NonFinite: the loss became NaN or infinite.
+      Interrupted: SIGTERM or SIGINT came.
+      ValueError: the freeze certificate does not hold.
     """
     now, last = int(state.step), training.plans[-1].span.stop
-    with _signals() as stop_signal, profile.trace(profiled, log.root / "profile") as traced:
+    with _stop_signals() as stop_signal, profile.trace(profiled, log.root / "profile") as traced:
         if (now == 0 or _due(eval_every, now, last)) and evaluate(now, state) and now > 0:
             last = now
         for phase in training.plans:
@@ -90,7 +95,15 @@ def fit(
 
 
 def build(training: Training, phase: Plan, state: State, batch: Mapping[str, Any], *, log: Logger, full: bool = False) -> program.Program:
-    """The compiled step of a phase; its parameter groups and freeze certificate are told, and the certificate is kept by `log`.
+    """Compiles the step of a phase; `log` prints its parameter groups and stores its freeze certificate.
+
+    Args:
+      training: the fixed part.
+      phase: the phase's plan.
+      state: the state at the phase's first step, or a later one.
+      batch: a host batch of the phase.
+      log: receives the certificate.
+      full: also compare the FLOPs with the trained suffix and the full step.
 
     Raises:
       ValueError: the certificate does not hold.
@@ -99,16 +112,17 @@ def build(training: Training, phase: Plan, state: State, batch: Mapping[str, Any
     log.say(f"phase {phase.span.index}: compiling the step")
     placed = sharding.shard_batch(batch, training.mesh)
     copies = step.copies(training.accumulate)
-    built = program.build(step.make_step(training, phase), state, placed, jax.tree.map(lambda x: x.sharding, state), copies)
+    layout = jax.tree.map(lambda x: x.sharding, state)
+    built = program.build(step.make_step(training, phase), state, placed, shardings=layout, copies=copies)
     proof = certificate.certify(built, phase, state)
     if full:
         everything = _everything(training, phase, state)
         start = initialization.enter_phase(training, state, everything)
-        cost = program.build(step.make_step(training, everything, in_program=1), start, placed).flops()
-        # Micro-batches one by one share fused work that XLA counts in each: a loop has the FLOPs of one.
-        own = built if copies == 1 else program.build(step.make_step(training, phase, in_program=1), state, placed)
-        proof = dataclasses.replace(proof, step_flops=own.flops(), full_flops=cost)
-        proof = certificate.compare(proof, training, phase, state, batch)
+        full_flops = program.build(step.make_step(training, everything, in_program=1), start, placed).flops()
+        # An unrolled program counts work that its micro-batches share once for each; a loop has the FLOPs of one micro-batch.
+        looped = built if copies == 1 else program.build(step.make_step(training, phase, in_program=1), state, placed)
+        proof = dataclasses.replace(proof, step_flops=looped.flops(), full_flops=full_flops)
+        proof = certificate.compare(proof, training, plan=phase, state=state, batch=batch)
     if proof.problems:
         raise ValueError(f"the freeze certificate does not hold: {proof}")
     log.say(f"freeze certificate, {proof}")
@@ -119,14 +133,15 @@ def build(training: Training, phase: Plan, state: State, batch: Mapping[str, Any
 def _everything(training: Training, phase: Plan, state: State) -> Plan:
     """The plan that trains everything but what the objective keeps fixed, on the batches of the phase and by its BatchNorm rules.
 
-    Stages that a rule recalibrates keep their stored statistics here; stages without a rule use those of the batch, as all train at the full
-    rate.
+    Stages that a rule recalibrates keep their stored statistics here; stages without a rule use those of the batch, as all train at the
+    full rate.
     """
     rules = tuple((regex, group) for regex, group in phase.span.phase.rules if regex.startswith("objective/"))
     bn = tuple((regex, "stored" if mode == "recalibrate" else mode) for regex, mode in phase.span.phase.bn)  # no pass over the data
     all_trained = strategies.Phase((*rules, (".*", strategies.TRAINED)), bn=bn)
     strategy = dataclasses.replace(training.strategy, phases=(all_trained,))
-    everything = plan.make_plans(strategy, state.params, training.model.stages, training.optim, training.plans[-1].span.stop)[0]
+    total_steps = training.plans[-1].span.stop
+    everything = plan.make_plans(strategy, state.params, stages=training.model.stages, optim=training.optim, total_steps=total_steps)[0]
     return dataclasses.replace(everything, start=phase.start)
 
 
@@ -135,8 +150,8 @@ def _due(every: int, step: int, last: int) -> bool:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[Callable[[int], str]]:
-    """A function ``step -> the name of the signal that came, or ""``; with several processes all agree on the step.
+def _stop_signals() -> Iterator[Callable[[int], str]]:
+    """Yields ``step -> name of the signal that came, or ""``; several processes agree on the step.
 
     The second SIGINT ends the process at once.
     """
@@ -154,7 +169,7 @@ def _signals() -> Iterator[Callable[[int], str]]:
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             previous[number] = signal.signal(number, note)
-    except ValueError:  # not the main thread: whoever runs the loop there stops it otherwise
+    except ValueError:  # Python lets only the main thread handle signals; in another one the loop runs without
         yield lambda step: ""
         return
     try:

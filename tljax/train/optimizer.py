@@ -41,7 +41,7 @@ def _decayed(decay: Any) -> list[optax.GradientTransformation]:
 
 @dataclasses.dataclass
 class Optim:
-    """How parameters are updated.
+    """The optimizer's settings.
 
     Attributes:
       name: call expression of a registered optimizer, such as ``adamw(b2=0.98)`` or ``sgd(momentum=0.9, nesterov=False)``.
@@ -102,14 +102,14 @@ Optimizer = Callable[[Any], optax.GradientTransformation]
 
 
 def make_optimizer(config: Optim, groups: Mapping[str, Any], decay: Mapping[str, Any], unfrozen_at: Mapping[str, Any]) -> Optimizer:
-    """The optimizer of the trained leaves; its updates still have to be multiplied by ``lr * multiplier(step)``.
+    """The optimizer of the trained leaves. The step multiplies its updates by ``lr * multiplier(step)``.
 
-    Leaves unfrozen at the same step, with the same rate and decay factor, form one group of `optax.multi_transform`. The norm that is
-    clipped is that of the trained leaves together.
+    Leaves unfrozen at the same step, with the same rate and decay factor, form one group of `optax.multi_transform`. Clipping takes the
+    norm of all trained leaves together.
 
     Args:
       config: the optimizer's settings.
-      groups: trained leaves' `strategies.Group` (any subset of the parameters, nested).
+      groups: the `strategies.Group` of each trained leaf, a tree over any subset of the parameters.
       decay: factor on the weight decay of each trained leaf.
       unfrozen_at: step at which each trained leaf was unfrozen.
     """
@@ -134,21 +134,21 @@ def _name(since: int, rate: float, decay: float) -> str:
 
 
 def carry_over(old: Any, new: Any) -> Any:
-    """The fresh optimizer state `new` of a phase, with what the phase before it knew about the same leaves.
+    """The optimizer state `new` of a phase, with the moments and counts that `old`, of the phase before, has for the same leaves.
 
-    A leaf's moments go with its path and the step that unfroze it; a group's count with that step. Leaves first unfrozen now keep their
-    fresh zeros and a count of their own.
+    A leaf's moments are found by its path and the step that unfroze it, a group's count by that step. Leaves first unfrozen now keep zeros
+    and a count of their own.
     """
-    known = {_place(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(old)}
+    old_leaves = {_place(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(old)}
 
     def carried(path: tuple[Any, ...], leaf: Any) -> Any:
-        found = known.get(_place(path))
-        return leaf if found is None else jnp.copy(found)  # a copy: two groups may take the same count, and the step donates both
+        old_leaf = old_leaves.get(_place(path))
+        return leaf if old_leaf is None else jnp.copy(old_leaf)  # a copy: two groups may take the same count, and the step donates both
 
     return jax.tree_util.tree_map_with_path(carried, new)
 
 
 def _place(path: tuple[Any, ...]) -> tuple[str, ...]:
-    """A key path with the group's name reduced to the step that unfroze it: this, not the rate, says whose moments and count these are."""
+    """A key path with the group's name reduced to the step that unfroze it: moments and counts outlive a change of rate."""
     keys = jax.tree_util.keystr(path, simple=True, separator="/").split("/")
     return tuple(key.split("-")[0] if key.startswith("since") else key for key in keys)

@@ -34,16 +34,16 @@ class Plan:
 
 
 def make_plans(
-    strategy: strategies.Strategy, params: Mapping[str, Any], stages: Sequence[str], optim: optimizer.Optim, total_steps: int
+    strategy: strategies.Strategy, params: Mapping[str, Any], *, stages: Sequence[str], optim: optimizer.Optim, total_steps: int
 ) -> tuple[Plan, ...]:
-    """The plans of all phases.
+    """Resolves a strategy into one plan per phase.
 
     Args:
-      strategy: with the objective's rules already placed before its own (`with_rules`).
+      strategy: with the objective's rules before its own (`with_rules`).
       params: arrays or shapes.
-      stages: the backbone's, from input to output.
+      stages: the backbone's stages, from input to output.
       optim: optimizer settings.
-      total_steps: of the run.
+      total_steps: steps of the run.
 
     Raises:
       ValueError: rules that leave a parameter uncovered or win none; a phase without a step; a phase that trains nothing.
@@ -70,17 +70,17 @@ def _plan(
     groups = strategies.groups(span.phase, params)
     trained = {path: g for path, g in trees.flatten(groups).items() if not g.frozen}
     if not trained:
-        raise ValueError(f"phase {span.index} (steps {span.start}..{span.stop}) trains no parameter")
+        raise ValueError(f"phase {span.index} (steps {span.start}..{span.stop}) trains no parameter; its rules must leave one unfrozen")
     modes = strategies.bn_modes(strategy, span.phase, groups, stages)
     parts = strategies.trained_parts(groups, stages)
-    chosen = span.phase.train
-    if chosen is not None and (unknown := set(chosen) - {*stages, "head"}):
+    dropout_in = span.phase.train
+    if dropout_in is not None and (unknown := set(dropout_in) - {*stages, "head"}):
         raise ValueError(f"phase {span.index}: train names {sorted(unknown)}; the parts are {(*stages, 'head')}")
     return Plan(
         span=span,
         groups=groups,
         trainable=frozenset(trained),
-        train=parts if chosen is None else tuple(chosen),
+        train=parts if dropout_in is None else tuple(dropout_in),
         batch_stats_in=tuple(part for part, mode in modes.items() if mode == "batch"),
         recalibrated=tuple(part for part, mode in modes.items() if mode == "recalibrate"),
         optimizer=optimizer.make_optimizer(
@@ -93,12 +93,12 @@ def _plan(
 
 
 def with_rules(strategy: strategies.Strategy, rules: Sequence[tuple[str, strategies.Group]]) -> strategies.Strategy:
-    """The strategy with an objective's rules (for paths below ``objective/``) before its own in every phase."""
+    """A strategy with an objective's rules (for paths below ``objective/``) before its own in every phase."""
     own = tuple((f"objective/{regex}", group) for regex, group in rules)
     phases = tuple(dataclasses.replace(phase, rules=(*own, *phase.rules)) for phase in strategy.phases)
     return dataclasses.replace(strategy, phases=phases)
 
 
 def ever_trained(plans: Sequence[Plan]) -> frozenset[str]:
-    """The paths that some phase trains: what a checkpoint holds of the parameters."""
+    """Paths of the parameters that any phase trains; a checkpoint holds these."""
     return frozenset(path for plan in plans for path in plan.trainable)

@@ -19,44 +19,44 @@ def parse_steps(text: str, total: int) -> range:
     """``"start:stop"`` -> the steps start, ..., stop - 1, counted from 0; empty text: no step.
 
     Args:
-      text: what the user gave.
+      text: value of the flag.
       total: steps of the run.
 
     Raises:
-      ValueError: another form, no step between, steps that the run does not have.
+      ValueError: another form, an empty range, steps that the run does not have.
     """
     if not text:
         return range(0)
-    found = re.fullmatch(r"(\d+):(\d+)", text)
-    if not found:
-        raise ValueError(f"profile={text!r}: wanted is START:STOP, two step numbers such as 10:15")
-    start, stop = int(found[1]), int(found[2])
+    match = re.fullmatch(r"(\d+):(\d+)", text)
+    if not match:
+        raise ValueError(f"profile={text!r}: expected START:STOP, two step numbers such as 10:15")
+    start, stop = int(match[1]), int(match[2])
     if not start < stop <= total:
-        raise ValueError(f"profile={text!r}: wanted is START < STOP <= {total}, the steps of the run (the first has number 0)")
+        raise ValueError(f"profile={text!r}: expected START < STOP <= {total}, the steps of the run (the first has number 0)")
     return range(start, stop)
 
 
 @contextlib.contextmanager
-def trace(wanted: range, folder: str | os.PathLike[str]) -> Iterator[Traced]:
-    """While the context lasts, the programs that went through the function it gives write a trace of the steps `wanted`.
+def trace(profiled: range, folder: str | os.PathLike[str]) -> Iterator[Traced]:
+    """Writes a profiler trace of the steps `profiled` that run inside this context.
 
-    The trace begins when the first of these steps is dispatched, or the first that a resumed run still has, and ends when the device is
-    done with the last; what comes between (input, validation, the compilation of a phase) is in it. A run that ends before it closes
-    the trace. Each step is marked with its number. Only process 0 writes: its host and its devices.
+    The trace begins when the first of these steps is dispatched, or the first that remains in a resumed run. It ends when the device has
+    finished the last, or with the context. Input, validation and compilation in between are in it. Each step is marked with its number.
+    Only process 0 writes, of its host and its devices.
 
     Args:
-      wanted: steps, counted from 0.
+      profiled: steps, counted from 0.
       folder: for TensorBoard, XProf and (``*.trace.json.gz``) Perfetto.
 
     Yields:
-      ``(program, the step that its first call runs) -> program``.
+      ``(program, step that its first call runs) -> program`` that takes part in the trace.
     """
-    if not wanted or jax.process_index():
+    if not profiled or jax.process_index():
         yield lambda program, step: program
         return
     begin, end = _switch(folder)
     try:
-        yield lambda program, step: _traced(program, itertools.count(step), wanted, begin, end)
+        yield lambda program, step: _traced(program, itertools.count(step), profiled, begin=begin, end=end)
     finally:
         end()
 
@@ -80,17 +80,17 @@ def _switch(folder: str | os.PathLike[str]) -> tuple[Callable[[], None], Callabl
     return begin, end
 
 
-def _traced(program: Program, numbers: Iterator[int], wanted: range, begin: Callable[[], None], end: Callable[[], None]) -> Program:
-    """The program with the trace begun at the first wanted step, each wanted step marked, and the trace ended after the last is done."""
+def _traced(program: Program, numbers: Iterator[int], profiled: range, *, begin: Callable[[], None], end: Callable[[], None]) -> Program:
+    """The program that begins the trace at the first profiled step, marks each, and ends the trace when the last is done."""
 
     def run(state: Any, batch: Any) -> Any:
         number = next(numbers)
-        if number not in wanted:
+        if number not in profiled:
             return program.run(state, batch)
         begin()
         with jax.profiler.StepTraceAnnotation("train", step_num=number):
             out = program.run(state, batch)
-        if number == wanted[-1]:
+        if number == profiled[-1]:
             jax.block_until_ready(out)
             end()
         return out

@@ -13,10 +13,10 @@ class Program:
 
     Attributes:
       run: ``(state, batch) -> (state, metrics)``; `state` is donated.
-      traced: the same step as `jax.stages.Traced`: its jaxpr is what the freeze certificate reads.
+      traced: the same step as `jax.stages.Traced`; the freeze certificate reads its jaxpr.
       inputs: number of array leaves of the state, which come first among the program's inputs and outputs.
       names: a readable name of each of those leaves.
-      copies: how many micro-batches the program holds one by one (`step.copies`).
+      copies: number of micro-batches that the program holds one by one (`step.copies`).
     """
 
     run: Any
@@ -31,19 +31,19 @@ class Program:
 
 
 def build(step: Callable[..., Any], state: Any, batch: Any, shardings: Any = None, copies: int = 1) -> Program:
-    """Trace and compile `step` for these arguments (arrays, or shapes with shardings).
+    """Traces and compiles `step` for these arguments (arrays, or shapes with shardings).
 
     Args:
       step: ``(state, batch) -> (state, metrics)``.
       state: arrays or shapes.
       batch: arrays or shapes.
-      shardings: of the state, kept on the way out; None leaves it to the compiler.
-      copies: as of `Program`.
+      shardings: of the returned state; None leaves them to the compiler.
+      copies: see `Program`.
     """
-    out = None if shardings is None else (shardings, None)
-    traced = jax.jit(step, donate_argnums=0, out_shardings=out).trace(state, batch)
+    out_shardings = None if shardings is None else (shardings, None)
+    traced = jax.jit(step, donate_argnums=0, out_shardings=out_shardings).trace(state, batch)
     names = tuple(jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in jax.tree_util.tree_leaves_with_path(state))
-    return Program(traced.lower().compile(), traced, len(names), names, copies)
+    return Program(run=traced.lower().compile(), traced=traced, inputs=len(names), names=names, copies=copies)
 
 
 def flops(compiled: Any) -> float:
