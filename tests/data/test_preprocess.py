@@ -92,7 +92,7 @@ def test_vectors_are_flattened():
         (np.zeros((8, 8), np.uint8), {}, r"uint8 \[8, 8\]"),
         (np.zeros((8, 8, 3), np.int64), {}, "int64"),
         (np.full((8, 8, 3), 255, np.float32), {}, "from 255 to 255"),
-        (image(8, 8, 1), {"input_size": (), "in_channels": 48}, r"x \[8, 8, 1\] holds 64 values and the model takes vectors of 48"),
+        (image(8, 8, 1), {"input_size": (), "in_channels": 48}, r"x \[8, 8, 1\] holds 64 values, but the model takes vectors of 48"),
         (image(8, 8, 3), {"interpolation": "cubic"}, "'cubic' is unknown; there are nearest, bilinear"),
         (image(8, 8, 3), {"crop_fraction": 1.2}, "crop_fraction 1.2"),
         (image(8, 8, 3), {"input_size": (8, 8, 3)}, r"input_size \(8, 8, 3\)"),

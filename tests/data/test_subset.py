@@ -49,7 +49,7 @@ def test_seeds_draw_differently():
 
 
 def test_k_larger_than_a_class_names_it():
-    with pytest.raises(ValueError, match="ask for 5, but class 'class1' has 4 examples"):
+    with pytest.raises(ValueError, match="need 5 examples, but class 'class1' has 4 examples"):
         data.k_per_class(source_of([9, 4]), 5, 0)
     with pytest.raises(ValueError, match="k must be at least 1"):
         data.k_per_class(source_of([9]), 0, 0)
@@ -94,7 +94,7 @@ def test_fractions_that_make_one_lose_nothing(n):
 def test_sizes_per_class():
     parts = data.split(source_of([9, 5]), [2, None, 1], seed=3, per_class=True)
     assert [data.class_counts(p).tolist() for p in parts] == [[2, 2], [6, 2], [1, 1]]
-    with pytest.raises(ValueError, match="ask for 6, but class 'class1' has 5"):
+    with pytest.raises(ValueError, match="need 6 examples, but class 'class1' has 5"):
         data.split(source_of([9, 5]), [4, 2], seed=3, per_class=True)
 
 
@@ -107,8 +107,8 @@ def test_sizes_per_class():
         ([True], {}, "True is none of"),
         ([0.5], {"per_class": True}, "0.5 is none of"),
         ([None, None], {}, "only one part"),
-        ([0.6, 0.6], {}, "ask for 17, but the source has 14"),
-        ([15], {}, "ask for 15, but the source has 14"),
+        ([0.6, 0.6], {}, "need 17 examples, but the source has 14"),
+        ([15], {}, "need 15 examples, but the source has 14"),
     ],
 )
 def test_wrong_sizes_are_named(sizes, more, says):

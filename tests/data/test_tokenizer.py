@@ -70,7 +70,7 @@ def test_tokenizer_json_wins_over_what_it_says_of_lengths(vocabulary, tmp_path):
 def test_the_token_that_fills_up_may_be_named_beside(tmp_path):
     made = tokenizers.Tokenizer(tokenizers.models.WordLevel({"cat": 0, "<end>": 1, "?": 2}, "?"))
     made.save(str(tmp_path / "tokenizer.json"))
-    with pytest.raises(ValueError, match="no token fills up short texts"):
+    with pytest.raises(ValueError, match="it has no padding token"):
         tokenizer.on_host(str(tmp_path / "tokenizer.json"), 3, 3)
     for said in ("<end>", {"content": "<end>"}):
         (tmp_path / "tokenizer_config.json").write_text(json.dumps({"pad_token": said}))
@@ -199,9 +199,9 @@ def test_kinds_and_labels_that_do_not_fit_are_named(vocabulary):
     tags, spans = tokenizer.on_host(path, 8, 14, TAGS), tokenizer.on_host(path, 8, 14, SPANS)
     with pytest.raises(ValueError, match=r"label is \[1\], but there are 2 words"):
         tags({"x": ("cat", "sat"), "label": [1]})
-    with pytest.raises(ValueError, match="x is str; wanted is a tuple of words"):
+    with pytest.raises(ValueError, match="x is str; expected a tuple of words"):
         tags({"x": "cat", "label": [1]})
-    with pytest.raises(ValueError, match="x is tuple; wanted is a text"):
+    with pytest.raises(ValueError, match="x is tuple; expected a text"):
         spans({"x": ("cat",), "pair": "cat", "label": [0, 1]})
     with pytest.raises(ValueError, match="the field pair, which the example lacks"):
         spans({"x": "cat", "label": [0, 1]})

@@ -1,4 +1,4 @@
-"""Data: random-access sources, subsets, distortions, preprocessing, batches. A source in `tljax.data.sources` is found by itself."""
+"""Data: random-access sources, subsets, distortions, preprocessing, batches. Every module in `tljax.data.sources` is imported."""
 
 from tljax import registry
 from tljax.data.augment import augmentation

@@ -28,9 +28,13 @@ class Distorted:
 
     @property
     def note(self) -> str:
-        """What was done to the source."""
-        done = {"inverted": self.invert, f"noise {self.noise:g} (seed {self.seed})": self.noise, f"rotated by {self.rotate:g}": self.rotate}
-        return ", ".join(name for name, value in done.items() if value)
+        """The distortions in words, for `describe`."""
+        applied = {
+            "inverted": self.invert,
+            f"noise {self.noise:g} (seed {self.seed})": self.noise,
+            f"rotated by {self.rotate:g}": self.rotate,
+        }
+        return ", ".join(name for name, value in applied.items() if value)
 
     @property
     def labels(self) -> np.ndarray | None:
@@ -56,12 +60,13 @@ class Distorted:
         return {**example, "x": x}
 
     def name(self, index: int) -> str:
-        """Where an example comes from."""
+        """The name of an example in the source."""
         return name_of(self.source, index)
 
     def fingerprint(self) -> str:
         """A hash of the source's fingerprint and of the distortion."""
-        return digest("distorted", fingerprint(self.source), self.invert, self.noise, self.rotate, self.seed)
+        settings = (self.invert, self.noise, self.rotate, self.seed)
+        return digest("distorted", fingerprint(self.source), *settings)
 
     def _rotated(self, example: dict[str, Any], index: int) -> dict[str, Any]:
         """The example with all its images and masks turned together."""
@@ -71,10 +76,10 @@ class Distorted:
 
 
 def distort(source: Source, invert: bool = False, noise: float = 0.0, rotate: float = 0, seed: int = 0) -> Source:
-    """The same examples with inputs rotated, then inverted, then with noise added; classes, numbers and order stay, masks turn along.
+    """The same examples with distorted inputs: rotated, then inverted, then with noise. Labels and order stay; masks turn along.
 
-    x' = clip(1 - R(x) + noise * N(0, 1), 0, 1), without ``1 -`` unless `invert`. The noise of an example is a pure function of `seed` and
-    of its index in `source`, the same in every epoch.
+    x' = clip(1 - R(x) + noise * N(0, 1), 0, 1) with `invert`, else x' = clip(R(x) + noise * N(0, 1), 0, 1); R is the rotation. The noise of
+    an example is a pure function of `seed` and of its index in `source`, the same in every epoch.
 
     Args:
       source: inputs uint8 (0..255) or float in [0, 1], of any shape; rotation needs [H, W, C].
@@ -92,7 +97,7 @@ def distort(source: Source, invert: bool = False, noise: float = 0.0, rotate: fl
         points; on reading, an input that is not [H, W, C] (with rotation) or neither uint8 nor float.
     """
     if not noise >= 0:
-        raise ValueError(f"distort(noise={noise}): must be at least 0")
+        raise ValueError(f"distort(noise={noise}): expected a standard deviation of at least 0")
     fields = dict(source.fields)
     if (kind := fields.get("x")) in ("text", "tokens"):
         raise ValueError(f"{origin_of(source)}: distort changes arrays of numbers, and x is of kind {kind!r}")
@@ -100,7 +105,7 @@ def distort(source: Source, invert: bool = False, noise: float = 0.0, rotate: fl
     if rotate % 360 and (kind != "image" or stuck):
         what = f"cannot move {', '.join(stuck)} along" if stuck else f"needs images, and x is of kind {kind!r}"
         raise ValueError(f"{origin_of(source)}: distort(rotate={rotate}) {what}")
-    return Distorted(source, bool(invert), float(noise), float(rotate), int(seed))
+    return Distorted(source, invert=bool(invert), noise=float(noise), rotate=float(rotate), seed=int(seed))
 
 
 def unit_float(x: np.ndarray) -> np.ndarray:
@@ -108,7 +113,7 @@ def unit_float(x: np.ndarray) -> np.ndarray:
     if x.dtype == np.uint8:
         return x.astype(np.float32) / 255
     if x.dtype.kind != "f":
-        raise ValueError(f"x is {x.dtype}; wanted is uint8 (0 to 255) or float in [0, 1]")
+        raise ValueError(f"x is {x.dtype}; expected uint8 (0 to 255) or float in [0, 1]")
     return x.astype(np.float32)
 
 
@@ -128,7 +133,7 @@ def rotated_mask(mask: np.ndarray, degrees: float, where: str) -> np.ndarray:
     if degrees % 360 == 0:
         return mask
     if mask.ndim != 2:
-        raise ValueError(f"{where}: the mask is {list(mask.shape)}; wanted is [H, W]")
+        raise ValueError(f"{where}: the mask is {list(mask.shape)}; expected [H, W]")
     if degrees % 90 == 0:
         return np.ascontiguousarray(np.rot90(mask, round(degrees / 90)))
     return ndimage.rotate(mask, degrees, reshape=False, order=0, cval=-1)

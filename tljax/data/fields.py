@@ -1,6 +1,6 @@
 """Kinds of fields: the meaning of the values of an example, and which of them lie at a place in an image.
 
-An example is a dict, and its source declares one kind for each field. Kinds are what the code goes by: not names, dtypes or shapes.
+An example is a dict, and its source declares one kind for each field. The code decides by kinds, never by names, dtypes or shapes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -43,32 +43,32 @@ CLASSIFICATION: Mapping[str, str] = MappingProxyType({"x": "image", "label": "cl
 """The fields of an image with one class."""
 
 MARKS = ("valid", "weight", "index", "epoch")
-"""Fields that a batch has beside those of its examples."""
+"""Fields that a batch has besides those of its examples."""
 
 IGNORE = -1
-"""The value of a mask where nothing is known; negative values do not count."""
+"""The value of a mask where no class is known; pixels with negative values do not count."""
 
 
 def is_by_stream(kinds: Mapping[str, object]) -> bool:
-    """Whether a mapping holds one mapping for each stream."""
+    """True for a mapping of streams: one that holds mappings."""
     return any(isinstance(value, Mapping) for value in kinds.values())
 
 
 def valid_name(field: str) -> str:
-    """The field [K] that says which boxes or points of `field` are there: 1, else 0."""
+    """The name of the field [K] that marks the boxes or points of `field`: 1 for a real one, 0 for padding."""
     return f"{field}_valid"
 
 
 def check_movable(operation: str, names: Iterable[str], kinds: Mapping[str, str]) -> None:
-    """Refuses fields that a spatial operation might have to move and does not know.
+    """Refuses fields that a spatial operation might have to move, but whose kind is unknown.
 
     Args:
-      operation: its name, for the error.
+      operation: name of the operation, for the error.
       names: the fields of an example or batch. `MARKS` and ``<field>_valid`` need no kind.
-      kinds: of the fields.
+      kinds: kinds of the fields.
 
     Raises:
-      ValueError: a field without a kind, or of a kind that is none of `KINDS`; names it.
+      ValueError: a field without a kind, or with a kind that is not in `KINDS`; names the field.
     """
     without_kind = {*MARKS, *map(valid_name, kinds)}
     for name in names:
@@ -78,13 +78,13 @@ def check_movable(operation: str, names: Iterable[str], kinds: Mapping[str, str]
             )
         if name not in kinds and name not in without_kind:
             raise ValueError(
-                f"{operation} moves images, and the field {name!r} has no kind, so whether it must move too is unknown; "
-                f"declare it (kinds are given for {', '.join(kinds) or 'no field'})"
+                f"{operation} moves images, but the field {name!r} has no kind that says if it must move too; "
+                f"declare one (kinds are given for {', '.join(kinds) or 'no field'})"
             )
 
 
 def unit_images(name: str, images: jax.typing.ArrayLike) -> jax.Array:
-    """Images as float32 in [0, 1]: uint8 is divided by 255, floats are taken to lie there. Raises ValueError for any other dtype."""
+    """Images as float32 in [0, 1]: uint8 is divided by 255, floats must lie in [0, 1] already. Raises ValueError for other dtypes."""
     values = jnp.asarray(images)
     if values.dtype == jnp.uint8:
         return values.astype(jnp.float32) / 255

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def bits(*key: int | str) -> np.random.Philox:
-    """A bit generator seeded by `key` (ints of any size and sign, strings); its integer stream is guaranteed stable by numpy.
+    """A bit generator seeded by `key` (ints of any size and sign, strings). Numpy guarantees that its integer stream stays the same.
 
     Philox: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
     """
@@ -27,5 +27,6 @@ def permutation(n: int, *key: int | str) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def epoch_order(n: int, stream: str, seed: int, epoch: int) -> np.ndarray:
-    """The order of `n` examples in epoch `epoch` of a named stream: int64 [n], read-only, kept for the next batches."""
-    return permutation(n, "epoch", stream, seed, epoch)
+    """The order of `n` examples in epoch `epoch` of a named stream: int64 [n], read-only, cached for the next batches."""
+    key = ("epoch", stream, seed, epoch)
+    return permutation(n, *key)

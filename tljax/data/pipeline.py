@@ -36,30 +36,31 @@ def train_batches(
     Args:
       source: N examples, or named sources for nested batches (``{"source": batch, "target": batch}``), each in an order of its own.
       batch_size: the global batch size B; a mapping by name for several sources.
-      seed: of the order.
-      start_step: number of the first batch; a resumed run passes the step that comes next.
-      num_steps: the stream ends before batch `num_steps` (so it gives num_steps - start_step batches); None: endless.
+      seed: seed of the order.
+      start_step: number of the first batch; a resumed run passes its next step.
+      num_steps: the stream ends before batch `num_steps`, after num_steps - start_step batches; None: endless.
       transform: ``(example, epoch=, index=) -> example``, applied in the workers; a mapping by name for several sources.
       process_index: p, of `process_count` processes.
       process_count: P, which must divide B.
       workers: 0 reads in threads of this process; more are Grain worker processes (the sources and `transform` are pickled).
 
     Yields:
-      Dicts with B/P examples: ``x``, ``label``, ``valid`` (ones, float32), ``index`` (int32, in the source), ``epoch`` (int32), whatever
-      else the source gives.
+      Dicts with B/P examples: the fields of the source, ``valid`` (ones, float32), ``index`` (int32, in the source), ``epoch`` (int32).
 
     Raises:
-      ValueError: an empty source, sizes that are not positive, P that does not divide B; on reading, an example that fails, by its file.
+      ValueError: an empty source, sizes that are not positive, P that does not divide B; on reading, an example that fails (names its
+      file).
     """
     streams = _streams(source, transform)
     sizes = batch_size if isinstance(batch_size, Mapping) else dict.fromkeys(streams, batch_size)
     if set(sizes) != set(streams):
-        raise ValueError(f"batch sizes for {sorted(sizes)} do not fit the sources {sorted(streams)}")
+        raise ValueError(f"batch sizes for {sorted(sizes)} do not fit the sources {sorted(streams)}; give one for each source")
     local = {name: _local_size(size, process_index, process_count) for name, size in sizes.items()}
     if start_step < 0 or workers < 0 or (num_steps is not None and num_steps < 0):
         raise ValueError(f"start_step={start_step}, num_steps={num_steps} and workers={workers} must be at least 0")
-    make = _TrainBatch(streams, int(seed), dict(sizes), {name: process_index * size for name, size in local.items()}, local)
-    return _iterate(make, start_step, _ENDLESS if num_steps is None else max(num_steps, start_step), workers)
+    first = {name: process_index * size for name, size in local.items()}
+    make_batch = _TrainBatch(streams, seed=int(seed), batch_size=dict(sizes), first=first, local=local)
+    return _iterate(make_batch, start_step, _ENDLESS if num_steps is None else max(num_steps, start_step), workers)
 
 
 def eval_batches(
@@ -72,17 +73,17 @@ def eval_batches(
 ) -> Iterator[dict[str, Any]]:
     """Every example once, in order, in ceil(N / B) batches of one shape, cut over processes as in `train_batches`.
 
-    The last batch is filled up with copies of example 0 that have ``valid`` 0 and ``index`` -1.
+    Copies of example 0 with ``valid`` 0 and ``index`` -1 fill up the last batch.
 
     Yields:
-      Dicts with ``x``, ``label``, ``valid`` (float32), ``index`` (int32), whatever else the source gives.
+      Dicts with the fields of the source, ``valid`` (float32) and ``index`` (int32).
 
     Raises:
       ValueError: as `train_batches`.
     """
     local = _local_size(batch_size, process_index, process_count)
-    make = _EvalBatch(_streams(source, transform)[""], batch_size, process_index * local, local)
-    return _iterate(make, 0, -(-len(source) // batch_size), workers)
+    make_batch = _EvalBatch(_streams(source, transform)[""], batch_size, process_index * local, local)
+    return _iterate(make_batch, 0, -(-len(source) // batch_size), workers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,7 @@ class _Stream:
         try:
             example = self.source[index]
             return self.transform(example, **options) if self.transform else example
-        except Exception as e:  # whatever a source or a transform raises, the file must be known
+        except Exception as e:  # a source or a transform may raise anything; the message must name the file
             where = name_of(self.source, index)
             raise ValueError(str(e) if where in str(e) else f"{where}: {type(e).__name__}: {e}") from e
 
@@ -110,7 +111,7 @@ def _streams(source: Source | Mapping[str, Source], transform: Transform | Mappi
     sources = source if isinstance(source, Mapping) else {"": source}
     by_name = transform if isinstance(transform, Mapping) else dict.fromkeys(sources, transform)
     if not sources or set(by_name) != set(sources):
-        raise ValueError(f"transforms for {sorted(by_name)} do not fit the sources {sorted(sources)}")
+        raise ValueError(f"transforms for {sorted(by_name)} do not fit the sources {sorted(sources)}; give one for each source")
     for name, one in sources.items():
         if not len(one):
             raise ValueError(f"the source{f' {name!r}' if name else ''} holds no examples")
@@ -119,7 +120,7 @@ def _streams(source: Source | Mapping[str, Source], transform: Transform | Mappi
 
 @dataclass(frozen=True, eq=False)
 class _TrainBatch:
-    """Step -> batch; pickled into the workers, hence no closure."""
+    """``step -> batch``. A class rather than a closure, as workers unpickle it."""
 
     streams: dict[str, _Stream]
     seed: int
@@ -157,15 +158,16 @@ class _EvalBatch:
         return {**self.stream.examples(np.where(valid, positions, 0)), **marks}
 
 
-def _iterate(make: Callable[[int], dict[str, Any]], start: int, stop: int, workers: int) -> Iterator[dict[str, Any]]:
-    """Grain reads ahead: elements are whole batches, so that neither threads nor workers can change what is in them."""
+def _iterate(make_batch: Callable[[int], dict[str, Any]], start: int, stop: int, workers: int) -> Iterator[dict[str, Any]]:
+    """Reads ahead with Grain, whose elements are whole batches: the number of threads or workers cannot change their content."""
     threads = min(4, os.cpu_count() or 1)
-    batches = grain.MapDataset.range(start, stop).map(make).to_iter_dataset(grain.ReadOptions(threads, prefetch_buffer_size=threads))
+    options = grain.ReadOptions(threads, prefetch_buffer_size=threads)
+    batches = grain.MapDataset.range(start, stop).map(make_batch).to_iter_dataset(options)
     if workers and stop > start:
         if not flags.FLAGS.is_parsed():  # Grain's workers read absl flags, which only absl programs have parsed
             flags.FLAGS.mark_as_parsed()
         batches = batches.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2))
-        # through pipes: shared memory is 64 MiB in many containers, and outlives a reader that fails
+        # Pipes instead of shared memory: that is 64 MiB in many containers and outlives a reader that fails.
         batches = grain.experimental.WithOptionsIterDataset(batches, grain.experimental.DatasetOptions(min_shm_size=2**62))
     iterator = iter(batches)
     try:

@@ -1,4 +1,4 @@
-"""Inputs as a pretrained model wants them: geometry on the host, arithmetic on the device."""
+"""Inputs in the form that a pretrained model reads: geometry on the host, arithmetic on the device."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 class Config(Protocol):
-    """What preprocessing reads of a `tljax.weights.PretrainedConfig`."""
+    """The part of a `tljax.weights.PretrainedConfig` that preprocessing reads."""
 
     @property
     def input_size(self) -> tuple[int, ...]:
@@ -29,11 +29,11 @@ class Config(Protocol):
 
     @property
     def mean(self) -> tuple[float, ...]:
-        """Of x in [0, 1], per channel in the order of `channel_order`, one for all, or ()."""
+        """Mean of x in [0, 1]: one value per channel in the order of `channel_order`, one for all, or ()."""
 
     @property
     def std(self) -> tuple[float, ...]:
-        """Of x in [0, 1], per channel in the order of `channel_order`, one for all, or ()."""
+        """Standard deviation of x in [0, 1], likewise."""
 
     @property
     def channel_order(self) -> str:
@@ -68,24 +68,25 @@ def on_host(
 ) -> Transform:
     """The half that runs in the loader, example by example: resize, crop, channels. uint8 stays uint8, float32 stays float32.
 
-    For evaluation an image that already has `input_size` is not touched. Any other is resized so that its shorter side is input_size /
-    crop_fraction (for a size that is not square: so that it covers both sides), with antialiasing, and cropped in its center. In training
-    a crop named in `augment` takes the place of both. All images, masks, boxes and points of the example move with x (`spatial.move`).
-    Then 1 channel of x is repeated to 3, or 3 are summed to 1 by luma, where the model's `in_channels` wants it.
+    An image that already has `input_size` stays as it is in evaluation. Any other is resized with antialiasing, so that its shorter side is
+    input_size / crop_fraction (for a size that is not square: so that it covers both sides), and cropped in its center. In training a crop
+    named in `augment` replaces both. All images, masks, boxes and points of the example move with x (`spatial.move`). Then, if the model's
+    `in_channels` differs, 1 channel of x is repeated to 3, or 3 are summed to 1 by luma.
 
-    With ``input_size == ()`` x is flattened to [D]; with ``(T,)`` it is done by `tokenizer.on_host`.
+    With ``input_size == ()`` x is flattened to [D]; with ``(T,)`` `tokenizer.on_host` does the work.
 
     Args:
-      config: of the model.
-      kinds: of the example's fields; None: an input of the kind that the model reads, and a class.
-      augment: expressions of `data.augmentation`; what runs on the device is left to that.
-      seed: of random crops. What is drawn is a function of (seed, stream, epoch, index) alone.
-      stream: the name of the stream, so that two streams of one source draw differently.
+      config: config of the model.
+      kinds: kinds of the example's fields; None: an input of the kind that the model reads, and a class.
+      augment: expressions of `data.augmentation`; operations for the device are skipped here.
+      seed: seed of random crops. A crop is a function of (seed, stream, epoch, index) alone.
+      stream: name of the stream, so that two streams of one source draw differently.
 
     Raises:
+      KeyError: an unknown augmentation.
       ValueError: an unknown interpolation, a crop_fraction outside (0, 1], an x that is no image for a model that takes images, a crop of
         anything else; on use, a field without a kind, fields whose shape or dtype is not their kind's, floats outside [0, 1], channels
-        that no rule converts (both counts are named), a random crop of an example without index. KeyError: an unknown augmentation.
+        that no rule converts (names both counts), a random crop of an example without index.
     """
     kinds = {"x": {0: "vector", 1: "text"}.get(len(config.input_size), "image"), "label": "class"} if kinds is None else kinds
     crops = [(name, step) for name, operation in augmentations.create(augment) if operation.on_host for step in operation.steps]
@@ -120,7 +121,7 @@ def _images(config: Config, kinds: dict[str, str], crops: list[tuple[str, Any]],
             name, step = crops[0]
             corner, sides = step.rectangle(_numbers(name, step.draws, *key, epoch, index), source)
             affine = spatial.window(corner, sides, source=source, size=size)
-            moved = spatial.move(example, kinds, affine, lambda x: resize(x, size, config.interpolation, corner, sides))
+            moved = spatial.move(example, kinds, affine, lambda x: resize(x, size, config.interpolation, corner=corner, sides=sides))
         return moved | {"x": with_channels(moved["x"], config.in_channels)}
 
     return prepare
@@ -129,36 +130,37 @@ def _images(config: Config, kinds: dict[str, str], crops: list[tuple[str, Any]],
 def _vector(x: Any, length: int) -> np.ndarray:
     values = np.asarray(x)
     if values.size != length:
-        raise ValueError(f"x {list(values.shape)} holds {values.size} values and the model takes vectors of {length}")
+        raise ValueError(f"x {list(values.shape)} holds {values.size} values, but the model takes vectors of {length}")
     return values.reshape(-1)
 
 
 def _numbers(name: str, n: int, seed: int, stream: str, epoch: int, index: int | None) -> np.ndarray:
-    """Numbers uniform in [0, 1), float64 [n]: 53 random bits each, as numpy makes its own, whose stability it does not promise."""
+    """Numbers uniform in [0, 1), float64 [n], of 53 random bits each. Numpy makes its own alike, but may change how."""
     if index is None:
         raise ValueError(f"{name} draws by the example's index, and none was passed: transform(example, epoch=..., index=...)")
-    return (order.bits("augmentation", stream, seed, epoch, index).random_raw(n) >> np.uint64(11)) * 2.0**-53
+    key = ("augmentation", stream, seed, epoch, index)
+    return (order.bits(*key).random_raw(n) >> np.uint64(11)) * 2.0**-53
 
 
 def _covering(source: tuple[int, int], size: tuple[int, int], crop_fraction: float) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The size (H, W) to which an image is resized before its center is cropped, and the crop's upper left corner in it."""
+    """``((H, W) of the image before its center is cropped, (top, left) corner of the crop in it)``."""
     if source == size:
         return size, (0, 0)
     scale = max(size[0] / crop_fraction / source[0], size[1] / crop_fraction / source[1])
-    # the shorter side comes out as size / crop_fraction, the longer one is cut to whole pixels; neither may fall below the crop
+    # The shorter side becomes size / crop_fraction, the longer one is cut to whole pixels; neither may fall below the crop.
     rows, columns = (max(side, int(n * scale + 1e-6)) for n, side in zip(source, size, strict=True))
     return (rows, columns), (round((rows - size[0]) / 2), round((columns - size[1]) / 2))
 
 
 def center_crop(source: tuple[int, int], size: tuple[int, int], crop_fraction: float = 1.0) -> spatial.Affine:
-    """The map of coordinates that belongs to `fit`."""
+    """The map of coordinates of `fit`."""
     covering, corner = _covering(source, size, crop_fraction)
     step = np.array(source) / np.array(covering)
     return spatial.window(np.array(corner) * step, np.array(size) * step, source=source, size=size)
 
 
 def fit(x: np.ndarray, size: tuple[int, int], crop_fraction: float = 1.0, interpolation: str = "bilinear") -> np.ndarray:
-    """An image [H, W, C] resized and center-cropped to [*size, C], in its dtype; returned as it is where it has that size."""
+    """An image [H, W, C] resized and center-cropped to [*size, C], in its dtype; an image of that size is returned as it is."""
     covering, (top, left) = _covering(x.shape[:2], size, crop_fraction)
     return resize(x, covering, interpolation)[top : top + size[0], left : left + size[1]] if x.shape[:2] != size else x
 
@@ -170,25 +172,25 @@ def resize(
     corner: Sequence[float] | np.ndarray = (0, 0),
     sides: Sequence[float] | np.ndarray | None = None,
 ) -> np.ndarray:
-    """An image [H, W, C] (uint8 or float32) in another size, by Pillow's filter of that name, with its support scaled when shrinking.
+    """An image [H, W, C] (uint8 or float32) in another size, by a filter of Pillow, antialiased when shrinking.
 
     Args:
-      x: the image; returned as it is where all of it is asked for in its own size.
+      x: the image; returned as it is if `size` is its own and no part is chosen.
       size: (H, W) of the result.
       interpolation: the filter's name, in small letters.
-      corner: y and x where the part that is resized begins, in pixels, fractions too.
-      sides: its height and width; None: all of the image.
+      corner: y and x of the upper left corner of the part to resize, in pixels; may be fractions.
+      sides: height and width of that part; None: the whole image.
     """
     height, width = x.shape[:2]
     (top, left), (rows, columns) = corner, (height, width) if sides is None else sides
-    # Pillow refuses a rectangle that rounding pushes over the border
+    # Pillow refuses a rectangle that rounding pushes over the border.
     box = (float(left), float(top), min(float(left + columns), width), min(float(top + rows), height))
     if (height, width) == size and box == (0, 0, width, height):
         return x
-    method, turned = _FILTERS[interpolation], (size[1], size[0])
+    method, width_height = _FILTERS[interpolation], (size[1], size[0])
     if x.dtype == np.uint8 and x.shape[-1] == 3:
-        return np.asarray(Image.fromarray(x).resize(turned, method, box))
-    planes = [Image.fromarray(np.ascontiguousarray(x[..., c])).resize(turned, method, box) for c in range(x.shape[-1])]
+        return np.asarray(Image.fromarray(x).resize(width_height, method, box))
+    planes = [Image.fromarray(np.ascontiguousarray(x[..., c])).resize(width_height, method, box) for c in range(x.shape[-1])]
     return np.clip(np.stack([np.asarray(p) for p in planes], axis=-1), 0, 255 if x.dtype == np.uint8 else 1)
 
 
@@ -211,19 +213,19 @@ def with_channels(x: np.ndarray, channels: int) -> np.ndarray:
 def on_device(config: Config, resize: bool = False) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """The half that runs inside `jax.jit`, batch by batch: x' = (x - mean) / std in float32, x in [0, 1].
 
-    uint8 is divided by 255, floats are taken to lie in [0, 1] already. ``channel_order="BGR"`` reverses RGB first; mean and std stand in
-    the model's order, and () is 0 or 1. Batches of several streams (``{"source": {"x": ...}, "target": {"x": ...}}``) are handled stream
-    by stream. Ids of tokens are left alone. Only x changes.
+    uint8 is divided by 255; floats must lie in [0, 1] already. ``channel_order="BGR"`` reverses RGB first, and mean and std have the
+    model's order; an empty mean is 0, an empty std 1. Batches of several streams (``{"source": {"x": ...}, "target": {"x": ...}}``) are
+    handled stream by stream. Token ids pass. Only x changes.
 
     Args:
-      config: of the model.
-      resize: images of another size or number of channels, made for another model, are resized (linear, antialiased) and their channels
-        converted as in `with_channels`; without it they are refused.
+      config: config of the model.
+      resize: resize images (linear, antialiased) and convert their channels as in `with_channels`, where they were prepared for another
+        model; otherwise such images are refused.
 
     Raises:
-      ValueError: mean or std for other channels, std not above 0, an unknown channel order, BGR for anything but images of 3 channels;
-        when traced, x of another dtype or shape than [B, *input_size, in_channels], or no x at all; to resize, x that is no image, channels
-        that no rule converts.
+      ValueError: mean or std for another number of channels, std not above 0, an unknown channel order, BGR for anything but images of 3
+        channels; when traced, x of another dtype or shape than [B, *input_size, in_channels], or no x; to resize, x that is no image,
+        channels that no rule converts.
     """
     if len(config.input_size) == 1:
         return dict
@@ -251,7 +253,7 @@ def on_device(config: Config, resize: bool = False) -> Callable[[Mapping[str, An
 
 
 def _resized(images: jax.typing.ArrayLike, shape: tuple[int, ...]) -> jax.typing.ArrayLike:
-    """Images [B, H, W, C] as float32 [B, *shape]; those that have this shape as they are."""
+    """Images [B, H, W, C] as float32 [B, *shape]; images of this shape are returned as they are."""
     if jnp.shape(images)[1:] == shape:
         return images
     x = fields.unit_images("x", images)
@@ -275,6 +277,6 @@ def _no_rule(channels: int, expected: int) -> str:
 
 def _check_image(x: np.ndarray) -> None:
     if x.ndim != 3 or (x.dtype != np.uint8 and x.dtype != np.float32):
-        raise ValueError(f"x is {x.dtype} {list(x.shape)}; wanted is an image [H, W, C], uint8 or float32")
+        raise ValueError(f"x is {x.dtype} {list(x.shape)}; expected an image [H, W, C], uint8 or float32")
     if x.dtype == np.float32 and x.size and (x.min() < -1e-3 or x.max() > 1.001):
-        raise ValueError(f"x is a float image with values from {x.min():g} to {x.max():g}; wanted is [0, 1] (or uint8)")
+        raise ValueError(f"x is a float image with values from {x.min():g} to {x.max():g}; expected values in [0, 1] (or uint8)")

@@ -39,7 +39,7 @@ class Relabeled:
         return {**example, "label": self._renumbered(example["label"])}
 
     def name(self, index: int) -> str:
-        """Where an example comes from."""
+        """The name of an example in the source."""
         return name_of(self.source, index)
 
     def fingerprint(self) -> str:
@@ -58,12 +58,12 @@ class Relabeled:
 def relabel(source: Source, classes: Sequence[str], by_order: bool = False) -> Source:
     """The same examples with their labels numbered as in `classes`.
 
-    Class ids, tags and pixels of masks are looked up in a table (negative ones stay); columns of several classes and of distributions are
-    permuted, a class that the source lacks being 0. Labels of other kinds, and sources without labels, are returned as they are.
+    Class ids, tags and pixels of masks are looked up in a table; negative ones stay. Columns of several classes and of distributions are
+    permuted, with 0 for a class that the source lacks. A source with labels of other kinds, or without labels, is returned as it is.
 
     Args:
-      source: names its classes.
-      classes: the names in the new order, say those of the training data.
+      source: a source with class names.
+      classes: the names in the new order, such as those of the training data.
       by_order: take class i for class i, whatever the names.
 
     Raises:

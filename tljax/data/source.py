@@ -19,7 +19,7 @@ class Source(Protocol):
 
     - ``name(i) -> str``, the file or place of example i, which errors quote;
     - ``fingerprint() -> str``, 16 hex digits that change with its content (see `fingerprint`);
-    - ``note: str`` beside ``source``, if it is a view of another: what it did to it (see `describe`).
+    - ``note: str`` and ``source``, if it is a view of another source: the view in words (see `describe`).
     """
 
     @property
@@ -54,13 +54,13 @@ def create(expression: Any) -> Source:
 
 
 def name_of(source: Source, index: int) -> str:
-    """Where example `index` comes from: its file if the source knows it, else ``"example 3"``."""
+    """The origin of example `index`: its file if the source knows it, otherwise ``"example 3"``."""
     name = getattr(source, "name", None)
     return name(index) if callable(name) else f"example {index}"
 
 
 def origin_of(source: Source) -> str:
-    """Where a source comes from: its expression, file or type, and what its views did, such as ``digits, 5 per class (seed 0)``."""
+    """The origin of a source: its expression, file or type, and its views in words, such as ``digits, 5 per class (seed 0)``."""
     if expression := getattr(source, "expression", None):
         return expression
     if (note := getattr(source, "note", None)) is not None:
@@ -79,17 +79,18 @@ def describe(source: Source) -> str:
 
 
 def fingerprint(source: Source) -> str:
-    """16 hex digits that tell sources of different content apart.
+    """16 hex digits that differ for sources of different content.
 
-    A source that has ``fingerprint()`` answers itself. Of any other it is a hash of the type, the length, the fields, the classes, the
-    labels and the names of all examples.
+    A source may define ``fingerprint()``. For any other it is a hash of the type, the length, the fields, the classes, the labels and the
+    names of all examples.
     """
     own = getattr(source, "fingerprint", None)
     if callable(own):
         return str(own())
     kind = f"{type(source).__module__}.{type(source).__qualname__}"
     names = [name_of(source, i) for i in range(len(source))]
-    return digest(kind, len(source), dict(source.fields), source.classes, source.labels, names)
+    content = (dict(source.fields), source.classes, source.labels, names)
+    return digest(kind, len(source), *content)
 
 
 def digest(*parts: Any) -> str:
@@ -112,8 +113,8 @@ def class_ids(source: Source) -> np.ndarray:
     """
     kind = source.fields.get("label")
     if kind != "class":
-        have = f"are of kind {kind!r}" if kind else "are absent"
-        raise ValueError(f"{origin_of(source)}: one class per example is needed (labels of kind 'class'), but its labels {have}")
+        actual = f"are of kind {kind!r}" if kind else "are absent"
+        raise ValueError(f"{origin_of(source)}: one class per example is needed (labels of kind 'class'), but its labels {actual}")
     if source.labels is None:
         raise ValueError(f"{origin_of(source)}: its class ids cannot be read without decoding the examples (labels is None)")
     ids = np.asarray(source.labels)

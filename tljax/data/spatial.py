@@ -1,6 +1,6 @@
 """Spatial operations as pairs of maps: of pixels, and of coordinates. All spatial fields of an example move together.
 
-The functions work on one example, with numpy in the loader and with jax on the device: they take their arrays' own library.
+The functions work on one example, of numpy arrays in the loader or of jax arrays on the device.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,13 +17,13 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Affine:
-    """Where an operation finds each place of its output: an affine map from coordinates (x, y) of the output to those of the input.
+    """An affine map from coordinates (x, y) of an operation's output to those of its input.
 
     Args:
       matrix: [2, 3], of numpy or jax: ``input = matrix[:, :2] @ output + matrix[:, 2]``; invertible.
       source: (H, W) of the input.
       size: (H, W) of the output.
-      reflect: pixels from outside the input are the image reflected at the centers of its border pixels; else they are filled in.
+      reflect: pixels from outside the input show the image reflected at the centers of its border pixels; otherwise they are filled.
     """
 
     matrix: Any
@@ -33,10 +33,9 @@ class Affine:
 
 
 def window(corner: Any, sides: Any, *, source: Size, size: Size, reflect: bool = False) -> Affine:
-    """The map of an operation that shows a rectangle of the input as the whole output.
+    """The map of an operation whose output shows a rectangle of the input.
 
-    A crop has sides of the output's size, a resize those of the input's; a rectangle that begins or ends outside pads, and with a
-    negative side the image is flipped.
+    A crop has sides of the output's size, a resize sides of the input's. A rectangle that reaches outside pads; a negative side flips.
 
     Args:
       corner: [2], y and x of the rectangle's upper left corner, in pixels of the input; numpy or jax.
@@ -52,7 +51,7 @@ def window(corner: Any, sides: Any, *, source: Size, size: Size, reflect: bool =
 
 
 def around_center(matrix: Any, size: Size) -> Affine:
-    """The map of an operation given by its `Affine.matrix` in coordinates from the center of an image that keeps its size."""
+    """The map of an operation that keeps the image's size, from its matrix [2, 3] in coordinates relative to the center."""
     xp = matrix.__array_namespace__()
     center = xp.asarray([size[1] / 2, size[0] / 2], dtype=matrix.dtype)
     linear = matrix[:, :2]
@@ -61,16 +60,16 @@ def around_center(matrix: Any, size: Size) -> Affine:
 
 
 def move(example: Mapping[str, Any], kinds: Mapping[str, str], affine: Affine, pixels: Callable[[Any], Any]) -> dict[str, Any]:
-    """Move every spatial field of an example by one operation; other fields pass.
+    """Moves every spatial field of an example by one operation; other fields pass.
 
     Args:
-      example: the fields. Boxes and points without ``<field>_valid`` [K] are all there.
-      kinds: of the fields.
+      example: the fields. Without ``<field>_valid`` [K] all boxes and points are real.
+      kinds: kinds of the fields.
       affine: the operation's map of coordinates.
-      pixels: its map of pixels, of an image [H, W, C].
+      pixels: its map of pixels, ``image [H, W, C] -> image``.
 
     Returns:
-      Images as `pixels` gives them, masks as int32 by the nearest pixel, boxes and points as float32 with ``<field>_valid``.
+      The example with images from `pixels`, masks as int32 by the nearest pixel, boxes and points as float32 with ``<field>_valid``.
 
     Raises:
       ValueError: a field whose shape or dtype does not fit its kind or the image's size; names it.
@@ -107,7 +106,7 @@ def move_mask(mask: Any, affine: Affine, fill: int = fields.IGNORE) -> Any:
 
 
 def move_points(points: Any, valid: Any, affine: Affine) -> tuple[Any, Any]:
-    """Points [K, 2] moved, float32, and which are there and inside the output, in the dtype of `valid` [K]; others are 0."""
+    """``(points [K, 2] moved, float32; valid [K] in its dtype)``: valid is 1 for real points inside the output; others become 0."""
     xp = points.__array_namespace__()
     places = _forward(points, affine)
     inside = ((places >= 0) & (places <= _corner(places, affine))).all(-1)
@@ -115,7 +114,7 @@ def move_points(points: Any, valid: Any, affine: Affine) -> tuple[Any, Any]:
 
 
 def move_boxes(boxes: Any, valid: Any, affine: Affine) -> tuple[Any, Any]:
-    """Boxes [K, 4] moved, float32, and which are there and have an area inside the output, in the dtype of `valid` [K]; others are 0.
+    """``(boxes [K, 4] moved, float32; valid [K] in its dtype)``: valid is 1 for real boxes with an area inside the output; others become 0.
 
     A box becomes the smallest upright one around its four moved corners, cut at the borders of the output.
     """
@@ -144,7 +143,7 @@ def _valid_only(xp: Any, values: Any, inside: Any, valid: Any) -> tuple[Any, Any
 
 
 def _reflected(place: Any, n: int) -> Any:
-    """Indices outside [0, n) reflected at the first and the last, which are not repeated."""
+    """Indices, those outside [0, n) reflected at the first and the last, which are not repeated."""
     if n == 1:
         return place * 0
     place = abs(place) % (2 * n - 2)

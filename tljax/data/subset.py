@@ -43,7 +43,7 @@ class Subset:
         return self.source[int(self.indices[index])]
 
     def name(self, index: int) -> str:
-        """Where an example comes from."""
+        """The name of an example in the source."""
         return name_of(self.source, int(self.indices[index]))
 
     def fingerprint(self) -> str:
@@ -57,7 +57,7 @@ def take(source: Source, indices: Sequence[int] | np.ndarray, note: str = "chose
     Args:
       source: N examples.
       indices: each in 0..N-1; one may come several times.
-      note: what `describe` says of the choice.
+      note: the choice in words, for `describe`.
 
     Raises:
       ValueError: an index that the source does not have.
@@ -69,7 +69,7 @@ def take(source: Source, indices: Sequence[int] | np.ndarray, note: str = "chose
 
 
 def k_per_class(source: Source, k: int, seed: int) -> Subset:
-    """`k` examples of every class, drawn by `seed`, in the source's order. With one seed, fewer are always among more.
+    """`k` examples of every class, drawn by `seed`, in the source's order. With one seed, a smaller k gives a part of a larger one.
 
     Raises:
       ValueError: k below 1; labels of another kind than ``class``; a class with fewer than k examples, by name and count.
@@ -97,14 +97,14 @@ def split(
 
     Args:
       source: N examples.
-      sizes: one per part: an int counts examples, a float in (0, 1] is a fraction of N, None (once) takes what is left. What no part takes
-        is left out. Mind that 1 is one example and 1.0 is all.
-      seed: the draw is a pure function of it, of the labels and of N.
-      stratified: every class is in every part in proportion, up to rounding. Labels of other kinds than ``class`` are drawn plainly.
+      sizes: one per part: an int counts examples (1 is one example), a float in (0, 1] is a fraction of N (1.0 is all), None (once) takes
+        the rest. Examples that no part takes are left out.
+      seed: the draw is a pure function of the seed, the labels and N.
+      stratified: every class is in every part in proportion, up to rounding. Labels of other kinds than ``class`` are not regarded.
       per_class: sizes (ints or None) count examples of each class.
 
     Raises:
-      ValueError: sizes that are no such numbers or exceed what there is; with `per_class` the class is named, with its count, and labels of
+      ValueError: sizes that are no such numbers or exceed the source; with `per_class` the class is named, with its count, and labels of
         another kind than ``class`` are refused.
     """
     _check_sizes(sizes, per_class)
@@ -115,12 +115,12 @@ def split(
     else:
         cut = [_cut(members, sizes, f"class {name!r} has {len(members)} examples") for name, members in _members(source, seed)]
         parts = [np.concatenate([of_class[i] for of_class in cut]) if cut else np.zeros(0, np.int64) for i in range(len(sizes))]
-    shown = f"{list(sizes)}{' per class' if per_class else ''} (seed {seed})"
-    return tuple(take(source, np.sort(part), f"part {i} of {shown}") for i, part in enumerate(parts))
+    note = f"{list(sizes)}{' per class' if per_class else ''} (seed {seed})"
+    return tuple(take(source, np.sort(part), f"part {i} of {note}") for i, part in enumerate(parts))
 
 
 def only_classes(source: Source, names_or_ids: Sequence[str | int]) -> Relabeled:
-    """The examples of some classes, in the source's order, relabeled 0..n-1 in the order given; the names stay.
+    """The examples of some classes, in the source's order, relabeled 0..n-1 in the order of `names_or_ids`; the names stay.
 
     Raises:
       ValueError: no class, an unknown one (with the nearest names), or one that is given twice; labels of another kind than ``class``.
@@ -155,28 +155,29 @@ def _check_sizes(sizes: Sequence[int | float | None], per_class: bool) -> None:
             raise ValueError(f"sizes {list(sizes)}: {size!r} is none of: {kinds}, None for the rest")
 
 
-def _cut(order: np.ndarray, sizes: Sequence[int | float | None], have: str) -> list[np.ndarray]:
+def _cut(order: np.ndarray, sizes: Sequence[int | float | None], available: str) -> list[np.ndarray]:
     exact = [size * len(order) if isinstance(size, float) else int(size or 0) for size in sizes]
-    left = len(order) - sum(exact)
-    if left < -1e-6:
-        raise ValueError(f"sizes {list(sizes)} ask for {round(sum(exact))}, but {have}")
-    ends = np.round(np.cumsum([left if size is None else n for size, n in zip(sizes, exact, strict=True)])).astype(int)
+    rest = len(order) - sum(exact)
+    if rest < -1e-6:
+        raise ValueError(f"sizes {list(sizes)} need {round(sum(exact))} examples, but {available}")
+    ends = np.round(np.cumsum([rest if size is None else n for size, n in zip(sizes, exact, strict=True)])).astype(int)
     return np.split(order, ends)[: len(sizes)]
 
 
 def _members(source: Source, seed: int) -> list[tuple[str, np.ndarray]]:
-    """For each class its name and its examples' indices in the order that `seed` draws."""
+    """For each class ``(name, indices of its examples in the order that seed draws)``."""
     ids = class_ids(source)
-    found = [np.flatnonzero(ids == c) for c in range(len(source.classes))]
-    return [(name, of[permutation(len(of), "class", seed, c)]) for c, (name, of) in enumerate(zip(source.classes, found, strict=True))]
+    by_class = [(name, np.flatnonzero(ids == c)) for c, name in enumerate(source.classes)]
+    return [(name, indices[permutation(len(indices), "class", seed, c)]) for c, (name, indices) in enumerate(by_class)]
 
 
 def _stratified_order(source: Source, seed: int) -> np.ndarray:
     """All indices in an order of which every stretch holds the classes in proportion.
 
-    Member r of a class of n stands at (r + u) / n. The offset u differs by class: at one common u, all classes of one member would meet.
+    Member r of a class of n has the place (r + u) / n. The offset u differs by class: with a common u, all classes of one member would have
+    one place.
     """
-    members = [of for _, of in _members(source, seed)]
+    members = [indices for _, indices in _members(source, seed)]
     offsets = (permutation(len(members), "offset", seed) + 0.5) / max(1, len(members))
-    places = np.concatenate([(np.arange(len(of)) + u) / max(1, len(of)) for of, u in zip(members, offsets, strict=True)] or [[]])
+    places = np.concatenate([(np.arange(len(m)) + u) / max(1, len(m)) for m, u in zip(members, offsets, strict=True)] or [[]])
     return np.concatenate([*members, np.zeros(0, np.int64)])[np.argsort(places, kind="stable")]

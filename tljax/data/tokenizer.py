@@ -55,24 +55,25 @@ def _vocabulary(file: Path) -> Tokenizer:
         raise ValueError(
             "the vocabulary has no pieces of words (##...), so how its texts are cut is unknown: put a tokenizer.json beside it"
         )
-    made = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100) if pieces else models.WordLevel(ids, "[UNK]"))
+    model = models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100) if pieces else models.WordLevel(ids, "[UNK]")
+    tokenizer = Tokenizer(model)
     if pieces:
-        made.normalizer, made.pre_tokenizer = _words(file.with_name("tokenizer_config.json"), tokens), pre_tokenizers.BertPreTokenizer()
-        made.decoder = decoders.WordPiece()
+        tokenizer.normalizer = _bert_normalizer(file.with_name("tokenizer_config.json"), tokens)
+        tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
     else:
-        made.pre_tokenizer = pre_tokenizers.Split(Regex(SMILES), "removed", invert=True)
-    made.post_processor = processors.BertProcessing(("[SEP]", ids["[SEP]"]), ("[CLS]", ids["[CLS]"]))
-    made.add_special_tokens([AddedToken(t, special=True) for t in (*SPECIAL, "[PAD]", "[MASK]") if t in ids])
-    return made
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(SMILES), "removed", invert=True)
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", ids["[SEP]"]), ("[CLS]", ids["[CLS]"]))
+    tokenizer.add_special_tokens([AddedToken(t, special=True) for t in (*SPECIAL, "[PAD]", "[MASK]") if t in ids])
+    return tokenizer
 
 
-def _words(config: Path, tokens: list[str]) -> normalizers.Normalizer:
-    said = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+def _bert_normalizer(config: Path, tokens: list[str]) -> normalizers.Normalizer:
+    stated = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
     capitals = any(t != t.lower() for t in tokens if not re.fullmatch(r"\[.*\]", t))
     return normalizers.BertNormalizer(
-        lowercase=said.get("do_lower_case", not capitals),
-        strip_accents=said.get("strip_accents"),
-        handle_chinese_chars=said.get("tokenize_chinese_chars", True),
+        lowercase=stated.get("do_lower_case", not capitals),
+        strip_accents=stated.get("strip_accents"),
+        handle_chinese_chars=stated.get("tokenize_chinese_chars", True),
     )
 
 
@@ -80,37 +81,38 @@ def _byte_pairs(file: Path) -> Tokenizer:
     merges = file.with_name("merges.txt")
     if not merges.is_file():
         raise ValueError(f"there is no {merges.name} beside it")
-    made = Tokenizer(models.BPE.from_file(str(file), str(merges), unk_token="<unk>"))
-    ids = made.get_vocab()
+    tokenizer = Tokenizer(models.BPE.from_file(str(file), str(merges), unk_token="<unk>"))
+    ids = tokenizer.get_vocab()
     if missing := [token for token in ("<s>", "</s>") if token not in ids]:
         raise ValueError(f"the vocabulary lacks {', '.join(missing)}, so it is not RoBERTa's")
-    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    made.post_processor = processors.RobertaProcessing(("</s>", ids["</s>"]), ("<s>", ids["<s>"]), add_prefix_space=False)
-    made.add_special_tokens([AddedToken(t, special=True) for t in ("<s>", "<pad>", "</s>", "<unk>") if t in ids])
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", ids["</s>"]), ("<s>", ids["<s>"]), add_prefix_space=False)
+    tokenizer.add_special_tokens([AddedToken(t, special=True) for t in ("<s>", "<pad>", "</s>", "<unk>") if t in ids])
     if "<mask>" in ids:
-        made.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True)])
-    return made
+        tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True)])
+    return tokenizer
 
 
 def fitted(path: str, length: int, vocabulary: int) -> Tokenizer:
-    """`read`, and every text cut or filled up to `length` tokens, on the right; of a pair the longer one is cut first.
+    """The tokenizer of `read`, set to cut or pad every text to `length` tokens on the right; of a pair it cuts the longer text first.
 
     Raises:
-      FileNotFoundError, ValueError: as `read`; a tokenizer with more tokens than `vocabulary`, or without one that fills up; a length that
-        the special tokens use up.
+      FileNotFoundError, ValueError: as `read`; a tokenizer with more tokens than `vocabulary`, or without a padding token; a length that
+      the
+        special tokens use up.
     """
-    made = read(path)
-    if (size := made.get_vocab_size()) > vocabulary:
+    tokenizer = read(path)
+    if (size := tokenizer.get_vocab_size()) > vocabulary:
         raise ValueError(f"{path}: it has {size} tokens, but the model's vocabulary {vocabulary}")
-    stated = [(made.padding or {}).get("pad_token"), _stated_pad(Path(path).with_name("tokenizer_config.json"))]
-    pad = next((token for token in (*stated, *PADS) if token and made.token_to_id(token) is not None), None)
+    stated = [(tokenizer.padding or {}).get("pad_token"), _stated_pad(Path(path).with_name("tokenizer_config.json"))]
+    pad = next((token for token in (*stated, *PADS) if token and tokenizer.token_to_id(token) is not None), None)
     if pad is None:
-        raise ValueError(f"{path}: no token fills up short texts; looked for {', '.join(PADS)}")
-    if length <= made.num_special_tokens_to_add(True):
+        raise ValueError(f"{path}: it has no padding token; looked for {', '.join(PADS)}")
+    if length <= tokenizer.num_special_tokens_to_add(True):
         raise ValueError(f"{path}: a length of {length} tokens leaves no room beside the special ones")
-    made.enable_truncation(length, strategy="longest_first")
-    made.enable_padding(length=length, pad_id=made.token_to_id(pad), pad_token=pad, direction="right")
-    return made
+    tokenizer.enable_truncation(length, strategy="longest_first")
+    tokenizer.enable_padding(length=length, pad_id=tokenizer.token_to_id(pad), pad_token=pad, direction="right")
+    return tokenizer
 
 
 def _stated_pad(config: Path) -> str | None:
@@ -118,18 +120,18 @@ def _stated_pad(config: Path) -> str | None:
     if not config.is_file():
         return None
     try:
-        said = json.loads(config.read_text(encoding="utf-8")).get("pad_token")
+        pad = json.loads(config.read_text(encoding="utf-8")).get("pad_token")
     except (ValueError, AttributeError) as e:
         raise ValueError(f"{config}: cannot be read: {e}") from None
-    said = said.get("content") if isinstance(said, dict) else said
-    return said if isinstance(said, str) else None
+    pad = pad.get("content") if isinstance(pad, dict) else pad
+    return pad if isinstance(pad, str) else None
 
 
 def on_host(path: str, length: int, vocabulary: int, kinds: Mapping[str, str] = _TEXTS) -> Callable[[Example], Example]:
     """The half of preprocessing that runs in the loader: a text ``x``, the two texts ``x`` and ``pair``, or the words ``x`` become ids.
 
-    Gives ``x``, ``mask`` (1 for real tokens) and ``segment`` (1 for the second text), int32 `[length]` each. Labels that point into the
-    text move with it, where the example has one; what decoding needs comes along:
+    Gives ``x``, ``mask`` (1 for real tokens) and ``segment`` (1 for the second text), int32 `[length]` each. A label that points into the
+    text becomes one over tokens, and fields for decoding are added:
 
     - ``kinds["label"] == "tags"``: ``label`` int32 `[length]`: the first token of a word has its tag; further tokens of the word, special
       and padding tokens have -1. ``words`` int32 `[length]` is the number of the word at its first token, -1 elsewhere.
@@ -137,7 +139,7 @@ def on_host(path: str, length: int, vocabulary: int, kinds: Mapping[str, str] = 
       or a part of it, was cut off. ``offsets`` int32 `[length, 2]` are the characters [begin, end) of ``pair`` that a token covers, -1 -1
       for tokens outside of it.
 
-    A batch that holds ids already, ``x`` and ``mask`` of integers, passes; it is all that passes where `path` is empty.
+    An example with ids already, ``x`` and ``mask`` of integers, passes. With an empty `path` no other example does.
 
     Args:
       path: the tokenizer's file (see `read`), or ``""``.
@@ -184,11 +186,11 @@ def _check_input(x: Any, of_words: bool) -> None:
     words = isinstance(x, tuple | list) and all(isinstance(word, str) for word in x)
     if not (words if of_words else isinstance(x, str)):
         expected = "a tuple of words" if of_words else "a text"
-        raise ValueError(f"x is {type(x).__name__}; wanted is {expected}, or ids of tokens with a mask")
+        raise ValueError(f"x is {type(x).__name__}; expected {expected}, or ids of tokens with a mask")
 
 
 def _spaced(tokenizer: Tokenizer) -> Tokenizer:
-    """A byte-level tokenizer that puts a space before each word, as words stand in the texts that its model was trained with."""
+    """A byte-level tokenizer that puts a space before each word, as in the texts that its model was trained with."""
     stated = json.loads(tokenizer.to_str())
     outer = stated["pre_tokenizer"] or {}
     byte_levels = [step for step in outer.get("pretokenizers", [outer]) if step.get("type") == "ByteLevel"]
@@ -238,7 +240,7 @@ def _offsets(coded: Encoding) -> np.ndarray:
 
 
 def _is_cut(coded: Encoding, last: int, end: int) -> bool:
-    """Whether a token was lost between the characters `last`, where the text was cut off, and `end`; some characters have no token."""
+    """True if truncation dropped a token between the characters `last`, where the text was cut, and `end`; some characters have none."""
     return end > last and any(_overlapping(_offsets(beyond), last, end).size for beyond in coded.overflowing)
 
 

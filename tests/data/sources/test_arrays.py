@@ -72,7 +72,7 @@ def test_the_fields_are_declared(x, kind):
 
 
 def test_an_input_of_no_kind_is_named():
-    with pytest.raises(ValueError, match=r"x of an example is \[2, 2, 2, 2\]; wanted is"):
+    with pytest.raises(ValueError, match=r"x of an example is \[2, 2, 2, 2\]; expected"):
         data.from_arrays(np.zeros((3, 2, 2, 2, 2)), np.arange(3))
 
 

@@ -52,13 +52,13 @@ def test_questions_without_answers_have_no_label(create):
 
 def test_other_content_is_named(create):
     for stored in ("{", "[]", '{"data": [{}]}', '{"data": [{"paragraphs": [{"qas": [{"id": 1}]}]}]}'):
-        with pytest.raises(ValueError, match=r"a\.json: is no JSON in SQuAD's form"):
+        with pytest.raises(ValueError, match=r"a\.json: expected JSON in SQuAD's form"):
             create(stored=stored)
     with pytest.raises(ValueError, match="holds no question"):
         create([])
     for start, text in ((8, "cat"), (-1, "cat"), (0, ""), (99, "cat")):
         wrong = [{"paragraphs": [{"context": CONTEXT, "qas": [question(5, start, text)]}]}]
-        with pytest.raises(ValueError, match=rf"a\.json, question q5: the answer '{text}' is not at character {start}"):
+        with pytest.raises(ValueError, match=rf"a\.json, question q5: expected the answer '{text}' at character {start}"):
             create(wrong)
 
 

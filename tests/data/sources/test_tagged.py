@@ -48,8 +48,8 @@ def test_given_classes_set_the_order_and_names_are_matched(create):
 @pytest.mark.parametrize(
     ("content", "more", "says"),
     [
-        ("a\tO\nb\n", {}, "line 2 is not a word with its tag: 'b'"),
-        ("a\tO\nb\t\n", {}, "line 2 is not a word with its tag"),
+        ("a\tO\nb\n", {}, "line 2: expected a word and its tag, found 'b'"),
+        ("a\tO\nb\t\n", {}, "line 2: expected a word and its tag"),
         ("a O\nb O\n", {"label": 2}, r"line 1 has 2 columns, so no column 2"),
         ("\n \n", {}, "holds no word"),
         (b"a\tO\n\xff\tO\n", {}, "is no UTF-8"),

@@ -57,7 +57,7 @@ def test_a_text_longer_than_the_csv_module_allows(file):
 @pytest.mark.parametrize(
     ("name", "content", "arguments", "said"),
     [
-        ("a.csv", "text,y\na,1\n", "", r"a.csv: no column is called 'label'; line 1 names text, y"),
+        ("a.csv", "text,y\na,1\n", "", r"a.csv: no column 'label' in the header text, y; name it with"),
         ("a.csv", "text,label\na,1\nb\n", "", r"a.csv: line 3 has 1 cells, so no column 'label'"),
         ("a.tsv", "a\t1\nb\n", "text=0, label=1", r"a.tsv: line 2 has 1 cells, so no column 1"),
         ("a.csv", 'text,label\n"a,1\n', "", r"a.csv: line 2: unexpected end"),
@@ -65,7 +65,7 @@ def test_a_text_longer_than_the_csv_module_allows(file):
         ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "a"}\n', "", r"a.jsonl: line 2 has no 'label'; it holds text"),
         ("a.jsonl", '{"text": ["a"], "label": 1}\n', "", r"a.jsonl: line 1: 'text' is \[\"a\"\], neither text nor number"),
         ("a.jsonl", "{\n", "", r"a.jsonl: line 1 is no JSON"),
-        ("a.doc", "a", "", r"a.doc: a table of texts ends in .csv, .tsv, .jsonl"),
+        ("a.doc", "a", "", r"a.doc: expected a table of texts \(.csv, .tsv, .jsonl\)"),
         ("a.csv", "text,label\na,x\n", "classes=('y',)", r"a.csv: 'x' not among the classes 'y'"),
     ],
 )

@@ -205,8 +205,8 @@ def test_the_labels_of_fake_data_are_not_kept(reads):
         ({"split": "train[:0]"}, r"tfds ours, train\[:0\]: "),
         ({"image": "picture"}, "no feature 'picture'; there are image, label"),
         ({"label": "kind"}, "no feature 'kind'; there are image, label"),
-        ({"image": "label"}, "'label' is ClassLabel.*wanted is an image"),
-        ({"label": "image"}, "'image' is Image.*wanted is a class"),
+        ({"image": "label"}, "'label' is ClassLabel.*expected an image"),
+        ({"label": "image"}, "'image' is Image.*expected a class"),
         ({"classes": ["a"]}, "is no class id"),
     ],
 )
@@ -219,7 +219,7 @@ def test_wrong_arguments_are_named(ours, more, said):
 def test_features_of_other_kinds_are_named(tmp_path):
     write(tmp_path, {"train": [one(text="a b", many=[{"a": 1.0}])]}, text=features.Text(), many=features.Sequence({"a": np.float32}))
     for more in ({"image": "text"}, {"label": "text"}, {"image": "many"}, {"label": "many"}):
-        with pytest.raises(ValueError, match=f"'{next(iter(more.values()))}' is .*wanted is"):
+        with pytest.raises(ValueError, match=f"'{next(iter(more.values()))}' is .*expected"):
             create(tmp_path, **more)
 
 
@@ -342,7 +342,7 @@ def test_with_a_network_the_download_is_tried(tmp_path, monkeypatch):
 
 
 def test_an_unknown_name_gives_the_nearest(tmp_path):
-    with pytest.raises(ValueError, match=r"tfds bean: nothing of that name lies below .*it has beans"):
+    with pytest.raises(ValueError, match=r"tfds bean: no data set of that name lies below .*it has beans"):
         create(tmp_path, "bean")
 
 

@@ -1,4 +1,4 @@
-"""Sources: random access to examples. A module here that registers a source is found by itself."""
+"""Sources: random access to examples. Every module here is imported, so a source is registered by adding its file."""
 
 from tljax.registry import import_all
 

@@ -15,7 +15,7 @@ _INPUT_KINDS = {1: "vector", 2: "series", 3: "image"}
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """Examples in memory; build it with `from_arrays`, which checks what it is given."""
+    """Examples in memory; build it with `from_arrays`, which checks them."""
 
     x: np.ndarray
     labels: np.ndarray | None
@@ -35,7 +35,8 @@ class Arrays:
 
     def fingerprint(self) -> str:
         """A hash of the arrays."""
-        return digest("arrays", self.x, self.labels, self.classes, self.fields)
+        content = (self.x, self.labels, self.classes, self.fields)
+        return digest("arrays", *content)
 
 
 def from_arrays(
@@ -46,17 +47,17 @@ def from_arrays(
     where: str = "arrays",
     kind: str | None = None,
 ) -> Arrays:
-    """A source of given arrays.
+    """A source of arrays in memory.
 
     Args:
       x: [N, ...]: uint8 (images; [N, H, W] gets a channel axis) or floats, stored as float32: images [N, H, W, C] in [0, 1], vectors [N,
         D], series [N, T, D].
-      label: [N] or [N, K]: class ids, names, yes/no flags, probabilities or float targets (see `tljax.data.sources.labels.encode`); None:
-        the examples have no label.
+      label: [N] or [N, K]: class ids, names, 0/1 flags, probabilities or float targets (see `tljax.data.sources.labels.encode`); None: the
+        examples have no label.
       classes: class names in the order of their ids; by default the ids, or the sorted names.
-      shape: the shape of one example, where `x` is stored flat.
-      where: what errors quote, say the file.
-      kind: ``class``, ``classes``, ``distribution`` or ``number``: what the labels are; by default it follows from their dtype and shape.
+      shape: the shape of one example, for an `x` that is stored flat.
+      where: origin that errors quote, such as the file.
+      kind: kind of the labels, ``class``, ``classes``, ``distribution`` or ``number``; by default it follows from their dtype and shape.
 
     Raises:
       ValueError: another dtype or shape, other lengths of x and label, values that are not finite, labels outside the classes or of another
@@ -70,15 +71,16 @@ def from_arrays(
     x = checked(shaped(x, (len(x), *example_shape(x.shape[1:], x.dtype, shape)), where), where)
     fields = {"x": input_kind(x.shape[1:], where)}
     if label is None:
-        return Arrays(x, None, (), fields, where)
+        return Arrays(x, labels=None, classes=(), fields=fields, where=where)
     encoded = encode(label, classes, where, kind)
-    return Arrays(x, encoded.values, encoded.classes, fields | {"label": encoded.kind}, where)
+    fields |= {"label": encoded.kind}
+    return Arrays(x, labels=encoded.values, classes=encoded.classes, fields=fields, where=where)
 
 
 def input_kind(shape: tuple[int | None, ...], where: str) -> str:
     """The kind of an example's input by the number of its axes: [D] vector, [T, D] series, [H, W, C] image; ValueError for any other."""
     if len(shape) not in _INPUT_KINDS:
-        raise ValueError(f"{where}: x of an example is {list(shape)}; wanted is [D], [T, D] or [H, W, C] (shape= says how x is to be read)")
+        raise ValueError(f"{where}: x of an example is {list(shape)}; expected [D], [T, D] or [H, W, C] (state it with shape=)")
     return _INPUT_KINDS[len(shape)]
 
 
@@ -98,24 +100,24 @@ def shaped(x: np.ndarray, shape: tuple[int, ...], where: str) -> np.ndarray:
 
 
 def checked(x: np.ndarray, where: str, first: int = 0) -> np.ndarray:
-    """Inputs as sources give them: uint8 as it is, floats as finite float32.
+    """Inputs in the form of sources: uint8 as it is, floats as finite float32.
 
     Args:
-      x: [N, ...].
+      x: inputs [N, ...].
       where: the file that errors quote.
       first: the number of the first example, for errors.
 
     Raises:
-      ValueError: another dtype; a NaN or an infinity, with the number of its example.
+      ValueError: another dtype; a NaN or an infinity (names its example).
     """
     if x.dtype == np.uint8:
         return x
     if x.dtype.kind != "f":
-        raise ValueError(f"{where}: x is {x.dtype}; wanted is uint8 (images, 0 to 255) or a float type: convert it with astype")
+        raise ValueError(f"{where}: x is {x.dtype}; expected uint8 (images, 0 to 255) or a float type: convert it with astype")
     x = np.asarray(x, np.float32)
-    wrong = np.flatnonzero(~np.isfinite(x).all(axis=tuple(range(1, x.ndim))))
-    if wrong.size:
-        raise ValueError(f"{where}: x of example {first + wrong[0]} is not finite ({wrong.size} such); clean the file")
+    broken = np.flatnonzero(~np.isfinite(x).all(axis=tuple(range(1, x.ndim))))
+    if broken.size:
+        raise ValueError(f"{where}: x of example {first + broken[0]} is not finite ({broken.size} such examples); remove or repair them")
     return x
 
 
@@ -128,14 +130,17 @@ def npz(
     classes: Sequence[str] | None = None,
     kind: str | None = None,
 ) -> Source:
-    """A numpy ``.npz`` file with an array `x` [N, ...] and an array `label` [N] or [N, K] (``""``: none); read whole, never unpickled.
+    """A numpy ``.npz`` file with an array `x` [N, ...] and an array `label` [N] or [N, K] (``""``: none), read into memory.
 
-    Args and errors as in `from_arrays`; a missing file or key, and a damaged file, are named too.
+    The file is never unpickled. The other arguments and errors are those of `from_arrays`.
+
+    Raises:
+      FileNotFoundError: no such file. ValueError: a damaged file, a missing key.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             missing = [key for key in (x, label) if key and key not in file.files]
             if missing:
                 raise KeyError(f"no array {missing[0]!r}; there are {', '.join(file.files) or 'none'}")

@@ -10,7 +10,7 @@ def digits() -> Source:
 
     Source: E. Alpaydin, C. Kaynak, "Optical recognition of handwritten digits", UCI, 1998, as shipped with scikit-learn.
     """
-    from sklearn.datasets import load_digits  # here, because it takes a second to import
+    from sklearn.datasets import load_digits  # imported on use, as it takes a second
 
-    found = load_digits()
-    return from_arrays(found.images[..., None] / 16, found.target, [str(i) for i in range(10)], where="digits")
+    stored = load_digits()
+    return from_arrays(stored.images[..., None] / 16, stored.target, [str(i) for i in range(10)], where="digits")

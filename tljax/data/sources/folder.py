@@ -21,25 +21,25 @@ def folder(root: str, split: str | None = None, classes: Sequence[str] | None = 
 
     Args:
       root: the folder.
-      split: the sub-folder that is meant, where `root` holds train/, val/, test/.
-      classes: the classes in the order of their ids, say those of the training split; a class may then be absent here.
-      on_error: what to do with an image that does not decode: ``"raise"`` when it is read, or ``"skip"`` (see `from_files`).
+      split: the sub-folder to read, if `root` holds train/, val/, test/.
+      classes: the classes in the order of their ids, such as those of the training split; a class may then be absent here.
+      on_error: treatment of an image that does not decode: ``"raise"`` when it is read, or ``"skip"`` (see `from_files`).
 
     Raises:
       FileNotFoundError: no such folder. ValueError: no classes, no images, a split that is missing or not chosen, a class folder that
         `classes` does not name, or one without images.
     """
     top = _top(Path(root).expanduser(), split)
-    found = {d: sorted(p for p in d.iterdir() if is_image(p)) for d in _folders(top)}
-    empty = [d.name for d, paths in found.items() if not paths]
+    by_class = {d: sorted(p for p in d.iterdir() if is_image(p)) for d in _folders(top)}
+    empty = [d.name for d, paths in by_class.items() if not paths]
     if empty and classes is None:
         raise ValueError(
             f"{top}: the class folder {empty[0]!r} holds no image ({', '.join(SUFFIXES)}); remove it, or name all classes with classes="
         )
-    # one name may be spelled in two ways in Unicode, depending on the system that packed the folder
-    names = [_normal(d.name) for d, paths in found.items() for _ in paths]
-    order = [_normal(c) for c in classes] if classes is not None and not isinstance(classes, str) else classes
-    paths = [p for of_class in found.values() for p in of_class]
+    # Unicode can write one name in two ways, depending on the system that packed the folder.
+    names = [_normalized(d.name) for d, paths in by_class.items() for _ in paths]
+    order = [_normalized(c) for c in classes] if classes is not None and not isinstance(classes, str) else classes
+    paths = [path for class_paths in by_class.values() for path in class_paths]
     if not paths:
         raise ValueError(f"{top}: its class folders hold no image ({', '.join(SUFFIXES)})")
     labels = encode(np.array(names), order, str(top))
@@ -51,7 +51,7 @@ def _top(root: Path, split: str | None) -> Path:
         raise FileNotFoundError(f"{root}: there is no such folder")
     inner = _folders(root)
     if split is None:
-        # a class may be called "train": then it holds images itself
+        # A class may be called "train": then it holds images itself.
         splits = [d.name for d in inner if d.name.lower() in _SPLITS and _folders(d) and not any(map(is_image, d.iterdir()))]
         if splits:
             raise ValueError(f"{root}: holds the splits {', '.join(splits)}; choose one with split=")
@@ -69,5 +69,5 @@ def _folders(path: Path) -> list[Path]:
     return sorted(d for d in path.iterdir() if d.is_dir() and not d.name.startswith("."))
 
 
-def _normal(name: str) -> str:
+def _normalized(name: str) -> str:
     return unicodedata.normalize("NFC", str(name))

@@ -13,7 +13,7 @@ from tljax.data.source import Source, digest, sources
 from tljax.data.sources.arrays import checked, example_shape, input_kind, shaped
 from tljax.data.sources.labels import Labels, encode
 
-_CACHE = 64 * 2**20  # bytes; a shuffled read that misses the cache unpacks a whole chunk for one example
+_CACHE_BYTES = 64 * 2**20  # a shuffled read that misses the cache unpacks a whole chunk for one example
 
 
 class Hdf5:
@@ -41,15 +41,16 @@ class Hdf5:
         return f"{self.path}: {self.key}, example {index}"
 
     def fingerprint(self) -> str:
-        """A hash of the file's size, of the inputs' dataset, its shape and how it is read, and of the labels; no input is read."""
+        """A hash of the file's size, of the inputs' dataset, its shape and its reading, and of the labels; no input is read."""
         size = Path(self.path).stat().st_size
-        return digest("hdf5", size, self.key.strip("/"), self.stored, self.shape, self.labels, self.classes, self.fields)
+        content = (self.key.strip("/"), self.stored, self.shape, self.labels, self.classes, self.fields)
+        return digest("hdf5", size, *content)
 
     def _open(self) -> h5py.Dataset:
-        """The dataset, held open: its cache of unpacked chunks lives as long as this object."""
+        """The dataset, kept open so that its cache of unpacked chunks lives as long as this object."""
         with self._lock:
             if self._handle is None or self._handle[0] != os.getpid():
-                self._handle = os.getpid(), h5py.File(self.path, "r", rdcc_nbytes=_CACHE, rdcc_nslots=10007)[self.key]
+                self._handle = os.getpid(), h5py.File(self.path, "r", rdcc_nbytes=_CACHE_BYTES, rdcc_nslots=10007)[self.key]
             return self._handle[1]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -74,11 +75,11 @@ def hdf5(
 
     Args:
       path: the file.
-      x: path of the inputs in it: uint8 (images) or floats (given as float32).
-      label: path of the labels: class ids, names, flags or float targets (see `tljax.data.sources.labels.encode`); ``""``: there are none.
-      shape: the shape of one example, where it is stored flat.
+      x: key of the inputs: uint8 (images) or floats (read as float32).
+      label: key of the labels: class ids, names, flags or float targets (see `tljax.data.sources.labels.encode`); ``""``: there are none.
+      shape: the shape of one example, if it is stored flat.
       classes: class names in the order of their ids.
-      kind: ``class``, ``classes``, ``distribution`` or ``number``: what the labels are; by default it follows from their dtype and shape.
+      kind: kind of the labels, ``class``, ``classes``, ``distribution`` or ``number``; by default it follows from their dtype and shape.
 
     Raises:
       FileNotFoundError: no such file. ValueError: not HDF5 or truncated, a missing dataset, wrong dtype, shape, length or labels; on
@@ -100,12 +101,12 @@ def hdf5(
         shaped(np.empty(inputs.shape[1:], bool), one, f"{path}: {x}")
         checked(np.empty((0, 1), inputs.dtype), f"{path}: {x}")
         labels = None if raw is None else encode(raw, classes, f"{path}: {label}", kind)
-        return Hdf5(str(path), x, inputs.shape, one, labels)
+        return Hdf5(str(path), x, stored=inputs.shape, shape=one, labels=labels)
 
 
 def _dataset(file: h5py.File, key: str, path: str) -> h5py.Dataset:
-    found: list[str] = []
-    file.visititems(lambda name, node: found.append(name) if isinstance(node, h5py.Dataset) else None)
-    if key.strip("/") not in found:
-        raise ValueError(f"{path}: no dataset {key!r}; there are {', '.join(found[:20]) or 'none'}")
+    names: list[str] = []
+    file.visititems(lambda name, node: names.append(name) if isinstance(node, h5py.Dataset) else None)
+    if key.strip("/") not in names:
+        raise ValueError(f"{path}: no dataset {key!r}; there are {', '.join(names[:20]) or 'none'}")
     return file[key]

@@ -1,4 +1,4 @@
-"""The idx format in which MNIST and its relatives are published."""
+"""The source ``idx``: the file format of MNIST and its relatives."""
 
 import gzip
 import math
@@ -47,10 +47,10 @@ def read_idx(path: str | Path) -> np.ndarray:
         raise ValueError(f"{path}: truncated inside its header")
     shape = tuple(int(n) for n in np.frombuffer(raw, ">u4", raw[3], 4))
     dtype = np.dtype(_DTYPES[raw[2]])
-    wanted = start + math.prod(shape) * dtype.itemsize
-    if len(raw) != wanted:
-        what = "truncated" if len(raw) < wanted else "too long"
-        raise ValueError(f"{path}: {what}: {list(shape)} {dtype.name} takes {wanted} bytes, the file holds {len(raw)}")
+    size = start + math.prod(shape) * dtype.itemsize
+    if len(raw) != size:
+        fault = "truncated" if len(raw) < size else "too long"
+        raise ValueError(f"{path}: {fault}: {list(shape)} {dtype.name} takes {size} bytes, the file holds {len(raw)}")
     return np.frombuffer(raw, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
 
 

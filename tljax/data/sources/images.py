@@ -63,13 +63,13 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def decode(file: str | Path | BinaryIO, where: str) -> np.ndarray:
-    """As `read_image`, of a file's path or of an open file; errors quote `where`."""
+    """`read_image` for a path or an open file; errors quote `where`."""
     try:
         with Image.open(file) as image:
             return _to_array(ImageOps.exif_transpose(image))
     except FileNotFoundError:
         raise FileNotFoundError(f"{where}: there is no such file") from None
-    except Exception as e:  # damaged bytes make the decoders raise many kinds of error
+    except Exception as e:  # on damaged bytes the decoders raise many kinds of error
         raise ValueError(f"{where}: does not decode as an image: {e}") from None
 
 
@@ -83,18 +83,18 @@ def _to_array(image: Image.Image) -> np.ndarray:
         raise ValueError("floating-point images have no stated range")
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))[..., None]
-    if image.mode == "P":  # through RGBA, because Pillow warns about palettes with transparency
+    if image.mode == "P":  # by way of RGBA, as Pillow warns about palettes with transparency
         image = image.convert("RGBA")
     return np.asarray(image.convert("RGB"))
 
 
 def is_image(path: Path) -> bool:
-    """Whether a path is an image file by its suffix, and not hidden."""
+    """True for an image file, by its suffix, that is not hidden."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def image_files(path: str | Path) -> list[Path]:
-    """The image files below a folder, at any depth, sorted by path, or the one file given; hidden files and folders are passed over.
+    """The image files below a folder, at any depth, sorted by path; of a file that file alone. Hidden files and folders are skipped.
 
     Raises:
       FileNotFoundError: no such file or folder. ValueError: a folder without images.
@@ -104,10 +104,10 @@ def image_files(path: str | Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: there is no such file or folder")
-    found = sorted(p for p in path.rglob("*") if is_image(p) and not any(part.startswith(".") for part in p.relative_to(path).parts))
-    if not found:
+    files = sorted(p for p in path.rglob("*") if is_image(p) and not any(part.startswith(".") for part in p.relative_to(path).parts))
+    if not files:
         raise ValueError(f"{path}: holds no image ({', '.join(SUFFIXES)})")
-    return found
+    return files
 
 
 def from_files(
@@ -119,8 +119,8 @@ def from_files(
       paths: N files.
       labels: class ids, int32 [N]; None: the images have no labels.
       classes: class names in the order of their ids.
-      on_error: ``"raise"``: reading a file that does not decode is an error that names it. ``"skip"``: every file is decoded once now, and
-        those that fail are left out; their number and first names are printed.
+      on_error: ``"raise"``: reading a file that does not decode is an error that names it. ``"skip"``: decode every file once now and leave
+        out those that fail; their number and the first names are printed.
 
     Raises:
       ValueError: another `on_error`; labels of another shape; no file that decodes.
@@ -144,10 +144,10 @@ def _without_undecodable(source: Images) -> Images:
     if not bad:
         return source
     named = "; ".join(list(bad.values())[:5])
-    counted = f"{len(bad)} of {len(source)} images do not decode: {named}{' and others' if len(bad) > 5 else ''}"
+    message = f"{len(bad)} of {len(source)} images do not decode: {named}{' and others' if len(bad) > 5 else ''}"
     if len(bad) == len(source):
-        raise ValueError(counted)
-    print(f"skipped: {counted}", flush=True)
+        raise ValueError(message)
+    print(f"skipped: {message}", flush=True)
     good = [i for i in range(len(source)) if i not in bad]
     return Images(tuple(source.paths[i] for i in good), None if source.labels is None else source.labels[good], source.classes)
 

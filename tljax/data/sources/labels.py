@@ -1,4 +1,4 @@
-"""Labels as they are found in files, turned into values of a declared kind. The only place that looks at a label's dtype."""
+"""Encodes the labels of files as values of a declared kind; no other module looks at a label's dtype."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ class Labels(NamedTuple):
 
 
 def encode(labels: np.ndarray, classes: Sequence[str] | None, where: str, kind: str | None = None) -> Labels:
-    """The labels in the form that sources give, with the class names and the kind.
+    """The labels of a file in the form of a source's labels, with the class names and the kind.
 
     ================  ===============================================================  ======================  =========================
     kind              stored as                                                        becomes                 the default for
@@ -32,11 +32,11 @@ def encode(labels: np.ndarray, classes: Sequence[str] | None, where: str, kind: 
       labels: integers, floats or strings.
       classes: names in the order of their ids or columns; by default the ids themselves or the sorted names.
       where: the file that errors quote.
-      kind: what the labels are; None: the default for their dtype and shape.
+      kind: kind of the labels; None: the default for their dtype and shape.
 
     Raises:
-      ValueError: an unknown kind or one that the labels do not fit; ids outside the classes, unknown names, values that are not finite or
-        no probabilities, with the number of the example; another dtype or shape.
+      ValueError: an unknown kind, or one that the labels do not fit; ids outside the classes, unknown names, values that are not finite or
+        no probabilities (names the example); another dtype or shape.
     """
     names = _class_names(classes, where)
     kind = _default_kind(labels, where) if kind is None else kind
@@ -55,7 +55,7 @@ def _default_kind(labels: np.ndarray, where: str) -> str:
         return "classes"
     if labels.ndim in (1, 2) and labels.dtype.kind == "f":
         return "number"
-    raise ValueError(f"{where}: labels are {labels.dtype} {list(labels.shape)}; wanted are integers, floats or names, [N] or [N, K]")
+    raise ValueError(f"{where}: labels are {labels.dtype} {list(labels.shape)}; expected integers, floats or names, [N] or [N, K]")
 
 
 def _class_names(classes: Sequence[str] | None, where: str) -> Classes:
@@ -66,8 +66,8 @@ def _class_names(classes: Sequence[str] | None, where: str) -> Classes:
     return tuple(str(c) for c in classes)
 
 
-def _check_form(labels: np.ndarray, kind: str, dtypes: str, ndims: tuple[int, ...], where: str) -> None:
-    if labels.dtype.kind not in dtypes or labels.ndim not in ndims:
+def _check_numbers(labels: np.ndarray, kind: str, ndims: tuple[int, ...], where: str) -> None:
+    if labels.dtype.kind not in "iubf" or labels.ndim not in ndims:
         shapes = " or ".join("[N, K]" if n == 2 else "[N]" for n in ndims)
         raise ValueError(f"{where}: labels are {labels.dtype} {list(labels.shape)}; kind={kind!r} needs numbers {shapes}")
 
@@ -75,7 +75,7 @@ def _check_form(labels: np.ndarray, kind: str, dtypes: str, ndims: tuple[int, ..
 def _class_ids(labels: np.ndarray, classes: Classes, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
     if labels.dtype.kind in "USO" and labels.ndim == 1:
         return _ids_of_names([v.decode() if isinstance(v, bytes) else str(v) for v in labels], classes, where)
-    _check_form(labels, "class", "iubf", (1,), where)
+    _check_numbers(labels, "class", (1,), where)
     if labels.dtype.kind == "f" and (broken := np.flatnonzero(labels != np.floor(labels))).size:  # NaN differs from itself
         raise ValueError(f"{where}: label {labels[broken[0]]} of example {broken[0]} is no class id: kind='class' needs whole numbers")
     ids = labels.astype(np.int64)
@@ -96,7 +96,7 @@ def _ids_of_names(labels: list[str], classes: Classes, where: str) -> tuple[np.n
 
 
 def _flags(labels: np.ndarray, classes: Classes, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    _check_form(labels, "classes", "iubf", (2,), where)
+    _check_numbers(labels, "classes", (2,), where)
     classes = classes or tuple(str(i) for i in range(labels.shape[1]))
     broken = np.flatnonzero(((labels != 0) & (labels != 1)).any(axis=1))
     if broken.size or len(classes) != labels.shape[1]:
@@ -108,12 +108,12 @@ def _flags(labels: np.ndarray, classes: Classes, where: str) -> tuple[np.ndarray
 
 
 def _distributions(labels: np.ndarray, classes: Classes, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    _check_form(labels, "distribution", "iubf", (2,), where)
+    _check_numbers(labels, "distribution", (2,), where)
     classes = classes or tuple(str(i) for i in range(labels.shape[1]))
     if len(classes) != labels.shape[1]:
         raise ValueError(f"{where}: labels {list(labels.shape)} must be probabilities of {len(classes)} classes")
     values = labels.astype(np.float64)
-    broken = np.flatnonzero(~((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) <= 1e-3)))  # NaN is broken, too
+    broken = np.flatnonzero(~((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) <= 1e-3)))  # also of NaN
     if broken.size:
         row = values[broken[0]]
         raise ValueError(
@@ -124,11 +124,11 @@ def _distributions(labels: np.ndarray, classes: Classes, where: str) -> tuple[np
 
 
 def _numbers(labels: np.ndarray, classes: Classes, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    _check_form(labels, "number", "iubf", (1, 2), where)
+    _check_numbers(labels, "number", (1, 2), where)
     if classes is not None:
         raise ValueError(
-            f"{where}: labels are {labels.dtype}, of kind 'number'; where classes are given, labels must be integers or names, or "
-            "kind= must say 'classes' or 'distribution'"
+            f"{where}: labels are {labels.dtype}, of kind 'number', which has no classes; leave out classes=, give integers or names, "
+            "or say kind='classes' or 'distribution'"
         )
     broken = np.flatnonzero(~np.isfinite(labels).all(axis=tuple(range(1, labels.ndim))))
     if broken.size:

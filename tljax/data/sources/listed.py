@@ -18,10 +18,10 @@ def listed(images: str, labels: str, classes: Sequence[str] | None = None, on_er
 
     Args:
       images: the folder that the names in the list are relative to.
-      labels: a text file with ``name label`` in each line, or a ``.csv`` with ``name,label`` (a header line is recognized: its first cell
-        is no image's name). Whole numbers are class ids; anything else is a class name.
+      labels: a text file with ``name label`` in each line, or a ``.csv`` with ``name,label``. A first line whose first cell is no image's
+        name is a header. Whole numbers are class ids, other labels class names.
       classes: class names in the order of their ids.
-      on_error: what to do with an image that does not decode (see `from_files`); an image that is missing is always an error.
+      on_error: treatment of an image that does not decode (see `from_files`); a missing image is always an error.
 
     Raises:
       FileNotFoundError: no such folder or list, or missing images (counted). ValueError: a line without name and label, an empty list,
@@ -45,21 +45,21 @@ def _rows(path: Path) -> list[tuple[str, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as e:
-        raise ValueError(f"{path}: is no UTF-8 text: {e}") from None
+        raise ValueError(f"{path}: is no UTF-8 text ({e}); convert it to UTF-8") from None
     lines = csv.reader(text) if path.suffix.lower() == ".csv" else (line.rsplit(maxsplit=1) for line in text)
     numbered = [(number, [cell.strip() for cell in cells]) for number, cells in enumerate(lines, 1) if any(cells)]
     if numbered and path.suffix.lower() == ".csv" and not numbered[0][1][0].lower().endswith(SUFFIXES):
         numbered = numbered[1:]
     wrong = next((number for number, cells in numbered if len(cells) != 2 or not all(cells)), None)
     if wrong is not None:
-        raise ValueError(f"{path}: line {wrong} is not an image's name with its label")
+        raise ValueError(f"{path}: line {wrong}: expected an image's name and its label, found {text[wrong - 1][:60]!r}")
     if not numbered:
         raise ValueError(f"{path}: lists no image")
     return [(cells[0], cells[1]) for _, cells in numbered]
 
 
 def _values(labels: list[str], classes: Sequence[str] | None) -> np.ndarray:
-    """Ids where every label is a whole number, unless the classes themselves are called like that; else names."""
+    """Ids if every label is a whole number and no class name; otherwise names."""
     named = classes is not None and set(labels) <= set(classes)
     if named or not all(re.fullmatch("-?[0-9]{1,9}", label) for label in labels):
         return np.array(labels)

@@ -52,7 +52,8 @@ class Masks:
     def fingerprint(self) -> str:
         """A hash of the files' names and sizes and of the classes: the same for a copy of the folders."""
         ids = sorted(self.ids.items())
-        return digest("masks", names_and_sizes(self.paths), names_and_sizes(self.mask_paths), ids, self.classes)
+        files = (names_and_sizes(self.paths), names_and_sizes(self.mask_paths))
+        return digest("masks", *files, ids, self.classes)
 
     def _to_ids(self, values: np.ndarray, path: str) -> np.ndarray:
         present, places = np.unique(values, return_inverse=True)
@@ -70,8 +71,8 @@ class Masks:
 def masks(images: str, masks: str, classes: str | Sequence[str], ignore: int | Sequence[int] = ()) -> Source:
     """Images with a class for each pixel: ``x`` uint8 [H, W, C], ``label`` int32 [H, W], where -1 is ignored.
 
-    The label of ``images/a/b.jpg`` is ``masks/a/b.png``: one channel of class numbers, or a palette image, whose indices count. Example:
-    ``masks('camvid/train', 'camvid/trainannot', 'camvid/classes.txt', ignore=11)``.
+    The label of ``images/a/b.jpg`` is ``masks/a/b.png``: one channel of class numbers, or a palette image, of which the indices are read.
+    Example: ``masks('camvid/train', 'camvid/trainannot', 'camvid/classes.txt', ignore=11)``.
 
     Args:
       images: the folder of images, at any depth.
@@ -104,7 +105,7 @@ def masks(images: str, masks: str, classes: str | Sequence[str], ignore: int | S
 
 
 def read_mask(path: str | Path) -> np.ndarray:
-    """A label image as integers [H, W]: gray values as they are stored, indices of a palette.
+    """A label image as integers [H, W]: the stored gray values, or the indices of a palette.
 
     Raises:
       FileNotFoundError: no such file. ValueError: it does not decode, or is in color; names the file.
@@ -114,7 +115,7 @@ def read_mask(path: str | Path) -> np.ndarray:
             mode, values = image.mode, np.asarray(image)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no such file") from None
-    except Exception as e:  # damaged bytes make the decoders raise many kinds of error
+    except Exception as e:  # on damaged bytes the decoders raise many kinds of error
         raise ValueError(f"{path}: does not decode as an image: {e}") from None
     if mode not in _LABEL_MODES:
         raise ValueError(f"{path}: is a {mode} image; a mask has one channel of class numbers, or a palette")
@@ -122,7 +123,7 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 
 def _key(path: Path, root: Path) -> str:
-    """A file's name without its suffix, below its folder, in one spelling of Unicode."""
+    """A file's name below its folder, without its suffix and in Unicode's normal form."""
     return unicodedata.normalize("NFC", path.relative_to(root if root.is_dir() else root.parent).with_suffix("").as_posix())
 
 
@@ -140,5 +141,5 @@ def _class_names(classes: str | Sequence[str]) -> tuple[str, ...]:
             raise FileNotFoundError(f"{path}: there is no such file of class names; classes= takes names, or a file with one name a line")
         names = tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
     if not names or len(set(names)) != len(names):
-        raise ValueError(f"classes={classes!r} must give at least one name, and each once")
+        raise ValueError(f"classes={classes!r}: expected at least one name, and each once")
     return names

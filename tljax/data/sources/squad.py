@@ -55,17 +55,17 @@ class Squad:
 def squad(file: str, articles: Sequence[int] = ()) -> Source:
     """Questions on paragraphs, in SQuAD's JSON form (P. Rajpurkar et al., "SQuAD: 100,000+ questions ...", EMNLP 2016).
 
-    ``x`` is the question, ``pair`` the paragraph, ``label`` the characters [begin, end) of the first answer in it. Where no question has an
-    answer there are no labels; where some have none, those are left out and counted.
+    ``x`` is the question, ``pair`` the paragraph, ``label`` the characters [begin, end) of the first answer in it. A file in which no
+    question has an answer gives no labels. If some questions have none, they are left out and counted.
 
     Args:
       file: the JSON file.
-      articles: ``(start, stop)``: the articles that are meant, by their place in the file; (): all. Questions on one article should not be
-        in two splits.
+      articles: ``(start, stop)``: the articles to read, by their place in the file; (): all. Questions on one article should not be in two
+        splits.
 
     Raises:
-      FileNotFoundError: no such file. ValueError: no JSON of that form, articles that it does not hold, an answer that does not stand in
-        its paragraph where it says, with the question's id.
+      FileNotFoundError: no such file. ValueError: no JSON of that form, articles that the file does not hold, an answer that is not in its
+        paragraph at the stated place (names the question's id).
     """
     path = Path(file).expanduser()
     if not path.is_file():
@@ -74,7 +74,7 @@ def squad(file: str, articles: Sequence[int] = ()) -> Source:
         stored = json.loads(path.read_text(encoding="utf-8-sig"))["data"]
         rows = list(_questions(_chosen(stored, articles, file), file))
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError) as e:
-        raise ValueError(f"{file}: is no JSON in SQuAD's form (data, paragraphs, qas, answers): {type(e).__name__}: {e}") from None
+        raise ValueError(f"{file}: expected JSON in SQuAD's form (data, paragraphs, qas, answers): {type(e).__name__}: {e}") from None
     answered = [row for row in rows if row[3] is not None]
     if answered and len(answered) < len(rows):
         print(f"{file}: {len(rows) - len(answered)} of {len(rows)} questions have no answer and are left out", flush=True)
@@ -82,7 +82,8 @@ def squad(file: str, articles: Sequence[int] = ()) -> Source:
     if not rows:
         raise ValueError(f"{file}: holds no question")
     ids, questions, contexts, spans = zip(*rows, strict=True)
-    return Squad(questions, contexts, np.array(spans, np.int32) if answered else None, ids, file)
+    labels = np.array(spans, np.int32) if answered else None
+    return Squad(questions, contexts, labels=labels, ids=ids, path=file)
 
 
 def _chosen(stored: list[Any], articles: Sequence[int], file: str) -> list[Any]:
@@ -110,7 +111,7 @@ def _span(answers: list[Any], context: str, where: str) -> tuple[int, int] | Non
     begin, text = int(answers[0]["answer_start"]), answers[0]["text"]
     if begin < 0 or not text or context[begin : begin + len(text)] != text:
         raise ValueError(
-            f"{where}: the answer {text[:60]!r} is not at character {begin} of its paragraph, which has there "
-            f"{context[max(begin, 0) :][:60]!r}"
+            f"{where}: expected the answer {text[:60]!r} at character {begin} of its paragraph, found "
+            f"{context[max(begin, 0) :][:60]!r}; correct answer_start"
         )
     return begin, begin + len(text)

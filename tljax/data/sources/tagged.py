@@ -63,7 +63,7 @@ def tagged(file: str, text: int = 0, label: int | None = -1, classes: Sequence[s
       classes: the tags in the order of their ids; by default those in the file, sorted, ``O`` first.
 
     Raises:
-      FileNotFoundError: no such file. ValueError: a line that lacks a column, with its number; a tag that `classes` does not name; no word.
+      FileNotFoundError: no such file. ValueError: a line that lacks a column (names it), a tag that `classes` does not name, no word.
     """
     path = Path(file).expanduser()
     if not path.is_file():
@@ -71,25 +71,26 @@ def tagged(file: str, text: int = 0, label: int | None = -1, classes: Sequence[s
     try:
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as e:
-        raise ValueError(f"{file}: is no UTF-8 text: {e}") from None
+        raise ValueError(f"{file}: is no UTF-8 text ({e}); convert it to UTF-8") from None
     columns = (text,) if label is None else (text, label)
     sentences = list(_sentences(content, columns, file))
     if not sentences:
         raise ValueError(f"{file}: holds no word")
     lines, words = zip(*((line, tuple(row[0] for row in rows)) for line, rows in sentences), strict=True)
     if label is None:
-        return Tagged(words, None, (), file, lines)
+        return Tagged(words, tags=None, classes=(), path=file, lines=lines)
     names = _class_names([row[1] for _, rows in sentences for row in rows], classes, file)
     ids = {name: i for i, name in enumerate(names)}
-    return Tagged(words, tuple(np.array([ids[row[1]] for row in rows], np.int32) for _, rows in sentences), names, file, lines)
+    tags = tuple(np.array([ids[row[1]] for row in rows], np.int32) for _, rows in sentences)
+    return Tagged(words, tags=tags, classes=names, path=file, lines=lines)
 
 
 def _sentences(content: str, columns: tuple[int, ...], file: str) -> Iterator[tuple[int, list[list[str]]]]:
-    """The number of the first line of each sentence, with the chosen cells of its lines."""
+    """For each sentence ``(number of its first line, the cells of `columns` of each line)``."""
     separator = "\t" if "\t" in content else None
     rows: list[list[str]] = []
     start = 0
-    for number, line in enumerate((*content.split("\n"), ""), 1):  # not splitlines, which cuts at characters that tweets hold
+    for number, line in enumerate((*content.split("\n"), ""), 1):  # splitlines would also cut at characters that occur within tweets
         if not line.strip() or line.startswith("-DOCSTART-"):
             if rows:
                 yield start, rows
@@ -99,9 +100,9 @@ def _sentences(content: str, columns: tuple[int, ...], file: str) -> Iterator[tu
         if short := [column for column in columns if not -len(cells) <= column < len(cells)]:
             raise ValueError(f"{file}: line {number} has {len(cells)} columns, so no column {short[0]}: {line[:60]!r}")
         row = [cells[column] for column in columns]
-        # without this check a line that lost its tag would read its word as one
+        # Without this check the word of a line that lost its tag would count as its tag.
         if len(columns) == 2 and (len(cells) < 2 or not all(row)):
-            raise ValueError(f"{file}: line {number} is not a word with its tag: {line[:60]!r}")
+            raise ValueError(f"{file}: line {number}: expected a word and its tag, found {line[:60]!r}")
         start = start if rows else number
         rows.append(row)
 

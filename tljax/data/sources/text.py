@@ -52,7 +52,8 @@ class Texts:
 
     def fingerprint(self) -> str:
         """A hash of the texts and labels."""
-        return digest("texts", self.texts, self.pairs, self.labels, self.classes, self.fields)
+        content = (self.texts, self.pairs, self.labels, self.classes, self.fields)
+        return digest("texts", *content)
 
 
 @sources.register
@@ -66,8 +67,8 @@ def text(
 ) -> Source:
     """Texts with labels from a ``.csv``, ``.tsv`` or ``.jsonl`` file; or from a ``.txt`` file, one text a line, without labels.
 
-    Labels that are whole numbers are class ids, other numbers regression targets; anything else, and all of them where `classes` names
-    them, are class names. Whole numbers that are no classes, say marks from 1 to 5, need ``kind="number"``.
+    Labels that are whole numbers are class ids, other numbers regression targets. All other labels are class names, and so are numbers that
+    `classes` lists. Whole numbers that are no classes, such as marks from 1 to 5, need ``kind="number"``.
 
     Args:
       path: UTF-8. A ``.csv`` may quote its cells; a ``.tsv`` has no quotes. A ``.jsonl`` holds one object a line.
@@ -75,11 +76,11 @@ def text(
       label: the column of the label, likewise; ``""``: the texts have no labels.
       pair: the column of a second text, likewise; ``""``: there is none.
       classes: class names in the order of their ids.
-      kind: ``class`` or ``number``: what the labels are; None: as above.
+      kind: kind of the labels, ``class`` or ``number``; None: as above.
 
     Raises:
-      FileNotFoundError: no such file. ValueError: another suffix, a missing column, a line that lacks a cell or is none, no text at all,
-        labels outside the classes; names the file, and the line and column where there are such.
+      FileNotFoundError: no such file. ValueError: another suffix, a missing column, a line that cannot be read or lacks a cell, no text at
+        all, labels outside the classes; names the file, and the line and the column if there is one.
     """
     file = Path(path).expanduser()
     if not file.is_file():
@@ -92,23 +93,23 @@ def text(
     texts, pairs = (tuple(str(row[name]) for _, row in rows) if name in columns else () for name in ("text", "pair"))
     lines = tuple(line for line, _ in rows)
     if "label" not in columns:
-        return Texts(texts, pairs, None, (), str(path), lines)
+        return Texts(texts, pairs, labels=None, classes=(), path=str(path), lines=lines)
     labels = encode(_values([row["label"] for _, row in rows], classes), classes, str(path), kind)
-    return Texts(texts, pairs, labels.values, labels.classes, str(path), lines, labels.kind)
+    return Texts(texts, pairs, labels=labels.values, classes=labels.classes, path=str(path), lines=lines, kind=labels.kind)
 
 
 def _rows(file: Path, columns: Sequence[str | int]) -> Iterator[tuple[int, Row]]:
     try:
         content = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as e:
-        raise ValueError(f"{file}: is no UTF-8 text: {e}") from None
+        raise ValueError(f"{file}: is no UTF-8 text ({e}); convert it to UTF-8") from None
     kind = file.suffix.lower()
     if kind == ".txt":
         return ((number, {0: line}) for number, line in enumerate(content.split("\n"), 1) if line.strip())
     if kind == ".jsonl":
         return _objects(file, content, columns)
     if kind not in SEPARATORS:
-        raise ValueError(f"{file}: a table of texts ends in {', '.join([*SEPARATORS, '.jsonl'])}, texts alone in .txt")
+        raise ValueError(f"{file}: expected a table of texts ({', '.join([*SEPARATORS, '.jsonl'])}) or texts alone (.txt)")
     return _cells(file, content, columns, SEPARATORS[kind])
 
 
@@ -121,8 +122,8 @@ def _objects(file: Path, content: str, columns: Sequence[str | int]) -> Iterator
         except ValueError as e:
             raise ValueError(f"{file}: line {number} is no JSON: {e}") from None
         if missing := [column for column in columns if not isinstance(row, dict) or column not in row]:
-            held = ", ".join(row) if isinstance(row, dict) else type(row).__name__
-            raise ValueError(f"{file}: line {number} has no {missing[0]!r}; it holds {held}")
+            keys = ", ".join(row) if isinstance(row, dict) else type(row).__name__
+            raise ValueError(f"{file}: line {number} has no {missing[0]!r}; it holds {keys}")
         if bad := [column for column in columns if not isinstance(row[column], str | int | float)]:
             raise ValueError(f"{file}: line {number}: {bad[0]!r} is {json.dumps(row[bad[0]])[:60]}, neither text nor number")
         yield number, row
@@ -138,8 +139,8 @@ def _cells(file: Path, content: str, columns: Sequence[str | int], separator: st
             if header is None:
                 header = [cell.strip() for cell in cells]
                 if missing := [column for column in columns if isinstance(column, str) and column not in header]:
-                    hint = f"line 1 names {', '.join(header)} (a table without header: give numbers, text=0)"
-                    raise ValueError(f"{file}: no column is called {missing[0]!r}; {hint}")
+                    hint = "name it with text=, label= or pair=; for a table without a header give numbers (text=0)"
+                    raise ValueError(f"{file}: no column {missing[0]!r} in the header {', '.join(header)}; {hint}")
             elif cells:
                 places = {column: header.index(column) if isinstance(column, str) else column for column in columns}
                 if short := [column for column, place in places.items() if not 0 <= place < len(cells)]:
@@ -152,7 +153,7 @@ def _cells(file: Path, content: str, columns: Sequence[str | int], separator: st
 
 
 def _values(labels: Sequence[Any], classes: Sequence[str] | None) -> np.ndarray:
-    """Ids, targets or names, whichever all labels are."""
+    """Ids if all labels are whole numbers, targets if all are numbers, otherwise names."""
     texts = [str(label).strip() for label in labels]
     if classes is not None and set(texts) <= set(classes):
         return np.array(texts)

@@ -1,7 +1,7 @@
 """Data sets of TensorFlow Datasets, prepared on demand without TensorFlow.
 
-TFDS reads array_record files without TensorFlow; to prepare them it still calls TensorFlow's file functions (when it unpacks archives, and
-in most data sets' own code) and its PNG encoder (for images that come as arrays). Both have stand-ins here, for the time of preparing.
+TFDS reads array_record files without TensorFlow. To prepare them it still calls TensorFlow's file functions (when it unpacks archives, and
+in most data sets' own code) and its PNG encoder (for images that come as arrays). Both are replaced here while a data set is prepared.
 """
 
 import contextlib
@@ -28,22 +28,22 @@ _SECONDS = 5
 
 
 def prepared(name: str, data_dir: str | None = None) -> Any:
-    """The builder of a data set whose files are there; they are made first where they are not.
+    """The builder of a data set with prepared files; prepares them if there are none.
 
-    The newest version that lies prepared is taken, also where TFDS's own code is newer; `name` may say ``:version``.
+    It takes the newest prepared version, even if TFDS's own code is newer; `name` may choose another ``:version``.
 
     Args:
       name: ``name``, ``name/config``, ``name:version`` or ``name/config:version``.
       data_dir: folder of prepared data sets; by default TFDS_DATA_DIR, else ``~/tensorflow_datasets``.
 
     Raises:
-      ValueError: an unknown name; a data set that is not prepared and cannot be prepared here, with what to do.
+      ValueError: an unknown name; a data set that is not prepared and cannot be prepared here (says what to do).
     """
     builder = _builder(name, data_dir)
     if builder.is_prepared():
         return builder
     _prepare(builder, name)
-    return _builder(name, data_dir)  # now from its files: such a builder pickles as its folder, without the data set's own code
+    return _builder(name, data_dir)  # from its files, as such a builder pickles as its folder, without the data set's own code
 
 
 def _builder(name: str, data_dir: str | None) -> Any:
@@ -56,7 +56,7 @@ def _builder(name: str, data_dir: str | None) -> Any:
     except tfds.core.DatasetNotFoundError:
         near = sorted(set(difflib.get_close_matches(name, tfds.list_builders(with_community_datasets=False), n=3)))
         hint = f" (it has {', '.join(near)})" if near else ""
-        missing = f"nothing of that name lies below {root}, and the TFDS catalog has no such data set{hint}"
+        missing = f"no data set of that name lies below {root}, and the TFDS catalog has none{hint}"
         raise ValueError(f"tfds {name}: {missing}") from None
     except Exception as e:  # the code of a data set runs here
         raise ValueError(f"tfds {name}: {one_line(e)}") from None
@@ -75,7 +75,7 @@ def _prepare(builder: Any, name: str) -> None:
     try:
         with _without_tensorflow(builder.info.features), _refusing_without_network(builder.url_infos or {}):
             builder.download_and_prepare(file_format="array_record")
-    except Exception as e:  # downloads, archives and the code of a data set raise all kinds of error
+    except Exception as e:  # downloads, archives and the code of a data set may raise anything
         raise ValueError(
             f"tfds {name}: not prepared in {builder.data_dir}, and preparing it failed ({one_line(e)}). Prepare it as array_record where "
             "there is a network (and TensorFlow, if that is what is missing) with tfds.builder(name).download_and_prepare("
@@ -85,7 +85,7 @@ def _prepare(builder: Any, name: str) -> None:
 
 @contextlib.contextmanager
 def _refusing_without_network(urls: dict[str, Any]) -> Iterator[None]:
-    """Where none of the hosts answers, a download fails at once: TFDS would try for minutes."""
+    """Makes a download fail at once if no host answers; TFDS would try for minutes."""
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download import downloader
 
@@ -113,7 +113,7 @@ def _answers(host: str) -> bool:
 
 @contextlib.contextmanager
 def _without_tensorflow(features: Any) -> Iterator[None]:
-    """TFDS's modules get stand-ins for what they call of TensorFlow; another function raises AttributeError with its name."""
+    """Replaces the functions of TensorFlow that TFDS's modules call; any other raises AttributeError with its name."""
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as lazy
 
@@ -127,7 +127,7 @@ def _without_tensorflow(features: Any) -> Iterator[None]:
 
 
 def _encoding(encode: Callable[[Any], bytes], encoding: str | None) -> Callable[[Any], bytes]:
-    """An image feature's `encode_example` that takes arrays, too: [H, W, C] uint8, as PNG or (quality 95 as in TensorFlow) JPEG."""
+    """An image feature's `encode_example` that also takes arrays, uint8 [H, W, C], as PNG or (quality 95, as in TensorFlow) JPEG."""
 
     @functools.wraps(encode)
     def encode_example(image: Any) -> bytes:
