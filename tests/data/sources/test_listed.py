@@ -40,9 +40,9 @@ def test_given_classes_set_the_order(images):
     ("text", "suffix", "says"),
     [
         ("a.png 0\nnone.png 1\ngone.png 1\n", "txt", "2 of 3 images are missing, the first is .*none.png"),
-        ("a.png 0\nb.png\n", "txt", "line 2 is not"),
-        ("a.png,0\nb.png,1,2\n", "csv", "line 2 is not"),
-        ("a.png,0\nb.png,\n", "csv", "line 2 is not"),
+        ("a.png 0\nb.png\n", "txt", "line 2: expected an image's name and its label"),
+        ("a.png,0\nb.png,1,2\n", "csv", "line 2: expected an image's name and its label"),
+        ("a.png,0\nb.png,\n", "csv", "line 2: expected an image's name and its label"),
         ("", "txt", "lists no image"),
         ("name,label\n", "csv", "lists no image"),
         (b"a.png \xff\n", "txt", "UTF-8"),
