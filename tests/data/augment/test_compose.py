@@ -88,7 +88,7 @@ def test_each_stream_has_expressions_and_kinds_of_its_own():
     same(out["target"], unlabeled)
     out = jax.jit(data.augmentation({"source": ("mixup",), "target": ("flip(p=1.0)",)}, 3, 0, kinds))(batch)
     assert np.allclose(out["target"]["x"], one["x"][:, :, ::-1] / 255) and out["source"]["label"].shape == (4, 3)
-    with pytest.raises(ValueError, match="mixup mixes labels, and no field 'label' is declared"):
+    with pytest.raises(ValueError, match="mixup mixes labels, but no field 'label' is declared"):
         data.augmentation({"target": ("mixup",)}, 3, 0, kinds)
     with pytest.raises(ValueError, match="mixup mixes labels"):
         data.augmentation(("mixup",), 3, 0, kinds)
@@ -178,8 +178,8 @@ def test_double_precision_elsewhere_does_not_reach_images():
         (("random_zoom(scale=(0.5, 1.0, 1.0))",), "scale="),
         (("random_zoom(ratio=(0.0, 1.0))",), "ratio="),
         (("random_resized_crop(scale=(0.5, 0.3))",), "scale="),
-        (("flip", "random_resized_crop"), "random_resized_crop crops .* stands first, and once; here flip does"),
-        (("random_resized_crop", "random_resized_crop"), "stands first, and once"),
+        (("flip", "random_resized_crop"), "random_resized_crop crops .* must come first, and once; the first is flip"),
+        (("random_resized_crop", "random_resized_crop"), "must come first, and once"),
         (("rotate(degrees=181)",), "degrees=181"),
         (("rotate(fill=-0.1)",), "fill=-0.1"),
         (("translate(x=1.5)",), "x=1.5"),

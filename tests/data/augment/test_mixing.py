@@ -75,7 +75,7 @@ def test_labels_that_have_no_mixture_are_refused_by_kind(operation, kind):
 
 
 def test_unlabeled_images_are_not_mixed():
-    with pytest.raises(ValueError, match="mixup mixes labels, and no field 'label' is declared; there are x"):
+    with pytest.raises(ValueError, match="mixup mixes labels, but no field 'label' is declared; the fields are x"):
         data.augmentation(("mixup",), 3, 0, {"x": "image"})
 
 

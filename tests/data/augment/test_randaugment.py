@@ -16,7 +16,8 @@ WARPS = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")
 
 @functools.partial(jax.jit, static_argnums=3)
 def apply(x, drawn, sign, magnitude):
-    return ra.colored(ra.moved(drawn, sign, magnitude, x.shape[:2], 0.5).pixels(x), drawn, sign, magnitude)
+    pixels = ra.moved(drawn, sign, magnitude=magnitude, size=x.shape[:2], fill=0.5).pixels
+    return ra.colored(pixels(x), drawn, sign, magnitude=magnitude)
 
 
 STRENGTH = 0.7

@@ -1,4 +1,4 @@
-"""Augmentation on the device, and of whole images in the loader. A module here that registers an operation is found by itself."""
+"""Augmentation on the device, and of whole images in the loader. Every module here is imported, so a file adds its operations."""
 
 from tljax.data.augment.compose import augmentation
 from tljax.data.augment.operation import Color, Expressions, HostCrop, Mixing, Move, Operation, Spatial, create, operations

@@ -1,4 +1,4 @@
-"""Brightness, contrast, saturation, hue."""
+"""Color jitter: brightness, contrast, saturation, hue."""
 
 import dm_pix as pix
 import jax
@@ -25,7 +25,8 @@ def color(brightness: float = 0.4, contrast: float = 0.4, saturation: float = 0.
     """
     if min(brightness, contrast, saturation, hue) < 0 or hue > 0.5:
         raise ValueError(
-            f"color(brightness={brightness}, contrast={contrast}, saturation={saturation}, hue={hue}): at least 0, and hue at most 0.5"
+            f"color(brightness={brightness}, contrast={contrast}, saturation={saturation}, hue={hue}): "
+            "expected values of at least 0, and hue at most 0.5"
         )
 
     def change(key: jax.Array, x: jax.Array) -> jax.Array:
@@ -48,13 +49,13 @@ def color(brightness: float = 0.4, contrast: float = 0.4, saturation: float = 0.
 def check_channels(name: str, x: jax.Array) -> None:
     """Raises ValueError for images of other than 1 or 3 channels."""
     if x.shape[-1] not in (1, 3):
-        raise ValueError(f"{name}: images of 1 or 3 channels (gray, RGB) are wanted; x has {x.shape[-1]}")
+        raise ValueError(f"{name}: expected images of 1 or 3 channels (gray, RGB), found {x.shape[-1]} channels")
 
 
 def blend(x: jax.Array, other: jax.typing.ArrayLike, f: jax.typing.ArrayLike) -> jax.Array:
-    """``clip(f x + (1 - f) other, 0, 1)`` (Haeberli and Voorhies 1994): 1 is the image itself, 0 the other, above 1 away from it.
+    """``clip(f x + (1 - f) other, 0, 1)`` (Haeberli and Voorhies 1994): f = 1 gives x, f = 0 the other, f > 1 moves away from the other.
 
-    Both images are on 15 bits (`snap`), and so is the result; f is rounded to 8.
+    Both images are on 15 bits (`snap`), and so is the result; f is rounded to 8 bits.
     """
     f = snap(f, 8)
     return snap(jnp.clip(f * x + (1 - f) * other, 0, 1))
@@ -66,7 +67,7 @@ def gray(x: jax.Array) -> jax.Array:
 
 
 def mean_gray(x: jax.Array) -> jax.Array:
-    """The mean luma of an image [H, W, C], each pixel rounded to 8 bits, for whole numbers have one sum: a scalar."""
+    """The mean luma of an image [H, W, C], a scalar. Pixels are rounded to 8 bits, as a sum of integers does not depend on its order."""
     level = jnp.round(255 * gray(x)).astype(jnp.int32)
     return snap(level.sum().astype(jnp.float32) / (255 * level.size))
 

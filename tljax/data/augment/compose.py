@@ -20,34 +20,36 @@ def augmentation(
     seed: jax.typing.ArrayLike,
     kinds: Mapping[str, str] | Mapping[str, Mapping[str, str]] = fields.CLASSIFICATION,
 ) -> Callable[[Batch], Batch]:
-    """The operations one after the other, to run inside `jax.jit` before `on_device`; those of the loader are left to `on_host`.
+    """The operations one after the other, to run inside `jax.jit` before `on_device`; `on_host` runs those of the loader.
 
-    Spatial operations move every spatial field of an example by one draw: images, masks (from outside: -1), boxes and points (those that
+    Spatial operations move every spatial field of an example by one draw: images, masks (-1 from outside), boxes and points (those that
     leave get 0 in ``<field>_valid``). Colors and erased parts change x alone. Mixing reads ``x`` and ``label``.
 
-    What happens to an example is a function of (seed, epoch, index, place in the list) alone: neither workers nor processes, devices or
-    batch size change it. The keys are threefry's, which draws the same bits on every backend, and images are computed on 15 bits (see
-    `snap`); what remains is the rounding of interpolations, hues and beta draws, which may differ between backends. Mixing operations take
-    a partner from the batch that they see.
+    The change of an example is a function of (seed, epoch, index, place in the list) alone: the number of workers, processes and devices
+    and the batch size do not matter. The keys are threefry's, which draws the same bits on every backend, and images are computed on 15
+    bits (see `snap`). Only the rounding of interpolations, hues and beta draws may differ between backends. Mixing operations take a
+    partner from the batch that they see.
 
     Batches of several streams (``{"source": {"x": ...}, "target": {"x": ...}}``) are handled stream by stream; a stream's name goes into
     its keys, so that two streams, or two views, of one image differ.
 
     Args:
-      expressions: calls of registered operations, such as ``("flip", "mixup(alpha=0.2)")``, or the operations; none: batches come back as
-        they are. A mapping from streams gives each its own, and streams that it does not name pass.
-      num_classes: C, of the soft labels that mixing makes of the kind `class`.
-      seed: of all draws, 32 bits. It may be traced: runs that differ in the seed alone then share one compiled program.
-      kinds: of the batch's fields; a mapping from streams gives each its own.
+      expressions: calls of registered operations, such as ``("flip", "mixup(alpha=0.2)")``, or the operations; empty: batches are
+        unchanged. A mapping by stream gives each its own; streams that it does not name pass.
+      num_classes: C of the soft labels into which mixing turns labels of the kind `class`.
+      seed: seed of all draws, 32 bits. It may be traced: runs that differ in the seed alone then share one compiled program.
+      kinds: kinds of the batch's fields; a mapping by stream gives each its own.
 
     Returns:
-      ``augment(batch) -> batch``. It reads ``x`` `[B, H, W, C]` (uint8, or float in [0, 1]), ``index`` and ``epoch`` `[B]`, and gives ``x``
-      and other images float32 in [0, 1], of the same shape. Mixing makes ``label`` float32, `[B, C]` of the kind `class`.
+      ``augment(batch) -> batch``. It reads ``x`` `[B, H, W, C]` (uint8, or float in [0, 1]), ``index`` and ``epoch`` `[B]`, and returns
+      ``x`` and other images as float32 in [0, 1], of the same shape. Mixing turns ``label`` into float32, `[B, C]` for the kind `class`.
 
     Raises:
-      KeyError: an unknown operation. ValueError: arguments that it does not take or values out of range; labels of a kind that cannot be
-        mixed; an x that is no image, or an unknown kind, where something is to move; streams without kinds. When traced: a field without a
-        kind where something moves, keys or streams that are missing, fields whose dtype or shape is not their kind's.
+      KeyError: an unknown operation.
+      ValueError: arguments that an operation does not take or values out of range; labels of a kind that cannot be mixed; a spatial
+      operation
+        for an x that is no image, or with a field of an unknown kind; streams without kinds. When traced: a field without a kind that may
+        have to move, a missing ``index``, ``epoch`` or stream, fields whose dtype or shape is not their kind's.
     """
     if not isinstance(expressions, Mapping) and not fields.is_by_stream(kinds):
         plan = _StreamPlan.resolve(expressions, num_classes, kinds)  # type: ignore[arg-type]

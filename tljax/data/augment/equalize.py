@@ -11,7 +11,7 @@ def equalize(x: jax.Array) -> jax.Array:
     255``; a channel with s = 0 keeps its levels.
     """
     level = jnp.round(255 * x).astype(jnp.int32).reshape(-1, x.shape[-1])
-    # the same whole numbers in two ways: single values are scattered and gathered fast on CPUs and GPUs, slowly on TPUs
+    # Both give the same integers. CPUs and GPUs scatter and gather single values fast, TPUs slowly.
     y = jax.lax.platform_dependent(level, tpu=_by_products, default=_by_places)
     return (y / 255).reshape(x.shape)
 
@@ -24,16 +24,16 @@ def _table(count: jax.Array, level: jax.Array) -> jax.Array:
 
 
 def _by_places(level: jax.Array) -> jax.Array:
-    """Levels [N, C] -> new levels, float32: one scatter, one gather."""
+    """Levels [N, C] -> new levels, float32, by one scatter and one gather."""
     channel = jnp.arange(level.shape[1])
     count = jnp.zeros((level.shape[1], 256), jnp.int32).at[channel, level].add(1)
     return _table(count, level)[channel, level].astype(jnp.float32)
 
 
 def _by_products(level: jax.Array) -> jax.Array:
-    """What `_by_places` does, by products with indicators of the upper and of the lower four bits.
+    """The result of `_by_places`, by products with indicators of the upper and of the lower four bits.
 
-    All factors are whole and at most 255, hence exact in bfloat16, and sums below 2^24 are exact in float32: any precision will do.
+    It is exact at any precision: all factors are integers up to 255, which bfloat16 holds, and sums stay below 2^24, which float32 holds.
     """
     fast = jax.lax.Precision.DEFAULT
     upper, lower = (jax.nn.one_hot(part, 16, dtype=jnp.float32) for part in (level >> 4, level & 15))  # [N, C, 16]

@@ -25,7 +25,7 @@ from tljax.data.spatial import Size
 
 @register
 def flip(p: float = 0.5) -> Operation:
-    """Left and right are exchanged with probability `p`."""
+    """A left-right flip with probability `p`."""
     check_probability("flip", p)
 
     def draw(key: jax.Array, size: Size) -> Move:
@@ -39,21 +39,21 @@ def flip(p: float = 0.5) -> Operation:
 
 @register
 def pad_crop(padding: int = 4, mode: str = "zero") -> Operation:
-    """A crop of the image's own size out of the image padded on all sides.
+    """A random crop of the image's own size out of the image padded on all sides.
 
-    Masks are padded with -1 or reflected as the image is. What a reflection repeats of boxes and points is not added to them.
+    Masks are padded with -1, or reflected like the image. Boxes and points that a reflection repeats are not added.
 
     Args:
       padding: pixels on each side.
       mode: ``"zero"``, or ``"reflect"`` (without repeating the edge; needs an image larger than `padding`).
     """
     if padding < 0 or mode not in ("zero", "reflect"):
-        raise ValueError(f"pad_crop(padding={padding}, mode={mode!r}): padding of 0 or more pixels, mode 'zero' or 'reflect'")
+        raise ValueError(f"pad_crop(padding={padding}, mode={mode!r}): expected padding of 0 or more pixels, mode 'zero' or 'reflect'")
     reflect = mode == "reflect"
 
     def draw(key: jax.Array, size: Size) -> Move:
         if reflect and padding >= min(size):
-            raise ValueError(f"pad_crop(padding={padding}, mode='reflect'): an image {list(size)} is too small to be reflected")
+            raise ValueError(f"pad_crop(padding={padding}, mode='reflect'): an image {list(size)} must be larger than the padding")
         start = jax.random.randint(key, (2,), 0, 2 * padding + 1)
         sides = ((padding, padding), (padding, padding), (0, 0))
 
@@ -71,8 +71,8 @@ def pad_crop(padding: int = 4, mode: str = "zero") -> Operation:
 def random_resized_crop(scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3)) -> Operation:
     """In the loader: a random rectangle of the whole image, resized to the model's input size (Szegedy et al. 2015, section 6).
 
-    It takes the place of the resize and center crop of `tljax.data.on_host`, so all of the image can be seen, in its full resolution; the
-    resize is the one Pillow filter that the model's preprocessing names, antialiased. It stands first among the augmentations.
+    It replaces the resize and center crop of `tljax.data.on_host`, so it sees the whole image in full resolution. The resize is the Pillow
+    filter of the model's preprocessing, antialiased. It must be the first augmentation.
 
     Args:
       scale: range of the rectangle's area as a part of the image's.
@@ -86,10 +86,10 @@ def random_resized_crop(scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[f
 def random_zoom(scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3)) -> Operation:
     """A random rectangle of the image in the batch, enlarged to the image's size: `random_resized_crop` on the device.
 
-    For crops that differ between views of one batch. Of a file's image only what the loader leaves can be seen.
+    Crops may differ between the views of one batch. They show only the part of a file's image that the loader leaves.
 
     The rectangle is not rounded to whole pixels. Interpolation is linear, by one matrix [H, H] and one [W, W] for each image (H W C (H + W)
-    multiply-adds, made for matrix units); a crop is never larger than the image, so there is nothing to antialias.
+    multiply-adds, suited to matrix units). A crop is never larger than the image, so no antialiasing is needed.
 
     Args:
       scale: range of the rectangle's area as a part of the image's.
@@ -102,7 +102,7 @@ def random_zoom(scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, fl
         zoom = jnp.array(size, jnp.float32) / sides
 
         def pixels(x: jax.Array) -> jax.Array:
-            y = jax.image.scale_and_translate(x, x.shape, (0, 1), zoom, -corner * zoom, method="linear", antialias=False)
+            y = jax.image.scale_and_translate(x, x.shape, (0, 1), scale=zoom, translation=-corner * zoom, method="linear", antialias=False)
             return jnp.clip(y, 0, 1)
 
         return Move(pixels, spatial.window(corner, sides, source=size, size=size))
@@ -116,26 +116,26 @@ def rotate(degrees: float = 15.0, fill: float = 0.5) -> Operation:
 
     Args:
       degrees: in [0, 180].
-      fill: the value of what comes from outside the image.
+      fill: value of pixels from outside the image.
     """
     check_fill("rotate", fill)
     if not 0 <= degrees <= 180:
-        raise ValueError(f"rotate(degrees={degrees}): an angle in [0, 180]")
-    largest = math.radians(min(degrees, 90))  # beyond that, half a turn more needs no interpolation
+        raise ValueError(f"rotate(degrees={degrees}): expected an angle in [0, 180]")
+    largest = math.radians(min(degrees, 90))  # larger angles are a half turn, without interpolation, and the rest
 
     def draw(key: jax.Array, size: Size) -> Move:
         angle = math.radians(1) * uniform(key, -degrees, degrees)
         half_turns = jnp.round(angle / math.pi)
         rest = angle - math.pi * half_turns
         slopes = -jnp.tan(rest / 2), jnp.sin(rest), -jnp.tan(rest / 2)
-        none, margin = jnp.float32(0), math.ceil(math.tan(largest / 2) * size[0] / 2)
+        still, margin = (jnp.float32(0), jnp.float32(0)), math.ceil(math.tan(largest / 2) * size[0] / 2)
 
         def pixels(x: jax.Array) -> jax.Array:
             x = jnp.where(half_turns != 0, x[::-1, ::-1], x) if degrees > 90 else x
-            return warp.shears(x, slopes, (none, none), margin, fill)
+            return warp.shears(x, slopes, still, margin=margin, fill=fill)
 
         sign = jnp.where(half_turns != 0, -1.0, 1.0)
-        return Move(pixels, spatial.around_center(sign * warp.inverse(slopes, (none, none)), size))
+        return Move(pixels, spatial.around_center(sign * warp.inverse(slopes, still), size))
 
     return Operation((Spatial(draw),))
 
@@ -145,16 +145,16 @@ def translate(x: float = 0.1, y: float = 0.1, fill: float = 0.5) -> Operation:
     """A translation, uniform and independent along both axes.
 
     Args:
-      x: the largest one to either side, as a part of the width, in [0, 1].
+      x: the largest translation to either side, as a part of the width, in [0, 1].
       y: the same along the height.
-      fill: the value of what comes from outside the image.
+      fill: value of pixels from outside the image.
     """
     check_fill("translate", fill)
     if not 0 <= x <= 1 or not 0 <= y <= 1:
-        raise ValueError(f"translate(x={x}, y={y}): parts of the width and of the height, in [0, 1]")
+        raise ValueError(f"translate(x={x}, y={y}): expected parts of the width and of the height, in [0, 1]")
 
     def draw(key: jax.Array, size: Size) -> Move:
-        part = jax.random.uniform(key, (2,), jnp.float32, -1, 1)
+        part = jax.random.uniform(key, (2,), jnp.float32, minval=-1, maxval=1)
         by = snap(part * jnp.array([y * size[0], x * size[1]], jnp.float32), 8)
 
         def pixels(image: jax.Array) -> jax.Array:
@@ -172,7 +172,7 @@ def erase(
 ) -> Operation:
     """With probability `p` a random rectangle of x takes the value `fill` (Zhong et al. 2020, algorithm 1, with a constant).
 
-    Masks, boxes and points stay: the model is to know what it cannot see.
+    Masks, boxes and points stay, so the model must infer the erased part.
     """
     check_probability("erase", p)
     box.check("erase", scale, ratio)

@@ -1,7 +1,7 @@
 """Mixtures of two examples: mixup, cutmix.
 
-The partner of an example is the next one of the batch that the operation sees, the last one's the first: inside the training step that is
-the global batch, whatever the processes and devices; under accumulation (`train.accumulate`) it is the micro-batch, so that another
+The partner of an example is the next one of the batch that the operation sees; the first is the partner of the last. In the training step
+that is the global batch, for any number of processes and devices. Under accumulation (`train.accumulate`) it is the micro-batch, so another
 `accumulate` makes other pairs. Nothing is mixed with an example whose ``valid`` is 0.
 """
 
@@ -63,10 +63,10 @@ def cutmix(alpha: float = 1.0, p: float = 1.0) -> Operation:
 
 
 def check_label(name: str, kinds: Mapping[str, str], num_classes: int) -> None:
-    """Raises ValueError where `soft` has no rule for labels of the declared kind."""
+    """Raises ValueError if `soft` has no rule for labels of the declared kind."""
     kind = kinds.get("label")
     if kind is None:
-        raise ValueError(f"{name} mixes labels, and no field 'label' is declared; there are {', '.join(kinds) or 'none'}")
+        raise ValueError(f"{name} mixes labels, but no field 'label' is declared; the fields are {', '.join(kinds) or 'none'}")
     if kind not in MIXABLE:
         raise ValueError(f"{name} cannot mix labels of the kind {kind}; it can mix {', '.join(MIXABLE)}")
     if kind == "class" and num_classes < 1:
@@ -74,14 +74,14 @@ def check_label(name: str, kinds: Mapping[str, str], num_classes: int) -> None:
 
 
 def soft(label: jax.typing.ArrayLike, kind: str, num_classes: int) -> jax.Array:
-    """Labels as float32 that can be mixed: of the kind `class` [B] as one-hot [B, num_classes], other kinds as they are."""
+    """Labels that can be mixed, as float32: one-hot [B, num_classes] for the kind `class` [B], others unchanged."""
     if kind == "class":
         return jax.nn.one_hot(jnp.asarray(label), num_classes, dtype=jnp.float32)
     return jnp.asarray(label).astype(jnp.float32)
 
 
 def _own_share(keys: jax.Array, batch: dict[str, Any], alpha: float, p: float) -> jax.Array:
-    """The example's own part in the mixture, `[B]`, on 8 bits (`snap`); 1 where nothing is mixed."""
+    """The example's own part in the mixture, `[B]`, on 8 bits (`snap`); 1 for examples that are not mixed."""
 
     def draw(key: jax.Array) -> jax.Array:
         part = jax.random.beta(jax.random.fold_in(key, 0), alpha, alpha, dtype=jnp.float32)
@@ -103,4 +103,4 @@ def _mixed(values: jax.Array, share: jax.Array) -> jax.Array:
 def _check(name: str, alpha: float, p: float) -> None:
     check_probability(name, p)
     if not 0 < alpha < float("inf"):
-        raise ValueError(f"{name}(alpha={alpha}): above 0")
+        raise ValueError(f"{name}(alpha={alpha}): expected a number above 0")

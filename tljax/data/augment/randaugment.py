@@ -1,5 +1,6 @@
 """RandAugment: random operations of one magnitude."""
 
+import functools
 import math
 
 import jax
@@ -23,42 +24,51 @@ ROTATE, SHEAR, TRANSLATE, ENHANCE, POSTERIZE = math.radians(30), 0.3, 150 / 331,
 def randaugment(layers: int = 2, magnitude: float = 9, fill: float = 0.5) -> Operation:
     """`layers` operations one after the other, each drawn from 14 with equal chances (Cubuk et al. 2020, section 3).
 
-    The operations are `NAMES`. At magnitude 10 they go as far as in AutoAugment (Cubuk et al. 2019, appendix): 30 degrees, slope 0.3,
-    150/331 of the side, 4 bits left, everything solarized, blends by 1 +- 0.9; below that linearly, with random signs; at 0 all but
-    autocontrast and equalize do nothing. Shears and rotations keep the center; with translations they move masks, boxes and points too.
+    The operations are `NAMES`. Their strength is linear in the magnitude, with random signs. At 10 it is that of AutoAugment (Cubuk et al.
+    2019, appendix): 30 degrees, slope 0.3, 150/331 of the side, 4 bits left, everything solarized, blends by 1 +- 0.9. At 0 all but
+    autocontrast and equalize do nothing. Shears and rotations keep the center; like translations they also move masks, boxes and points.
     Color leaves images of one channel as they are.
 
-    Every example runs the same program, as accelerators want it: a layer is one warp, one blend, one change of tone, each of which does
-    nothing where its kind was not drawn. So a layer costs about as much as its dearest operations together, not 14.
+    Every example runs the same program, which accelerators need: a layer is one warp, one blend and one change of tone, each of which does
+    nothing unless its kind was drawn. So a layer costs about as much as its most expensive operations, not as all 14.
 
     Args:
       layers: N of the paper, at least 1.
       magnitude: M of the paper, in [0, 10].
-      fill: the value of what comes from outside the image.
+      fill: value of pixels from outside the image.
     """
     check_fill("randaugment", fill)
     if layers < 1 or not 0 <= magnitude <= 10:
-        raise ValueError(f"randaugment(layers={layers}, magnitude={magnitude}): at least 1 layer, magnitude in [0, 10]")
+        raise ValueError(f"randaugment(layers={layers}, magnitude={magnitude}): expected at least 1 layer and a magnitude in [0, 10]")
 
     def drawn(key: jax.Array, layer: int) -> tuple[jax.Array, jax.Array]:
         which, sign = jax.random.split(jax.random.split(key, layers)[layer])
-        return jax.random.randint(which, (), 0, len(NAMES), jnp.int32), jax.random.rademacher(sign, (), jnp.float32)
+        number = jax.random.randint(which, (), minval=0, maxval=len(NAMES), dtype=jnp.int32)
+        return number, jax.random.rademacher(sign, (), jnp.float32)
 
     def steps(layer: int) -> tuple[Spatial, Color]:
         def move(key: jax.Array, size: Size) -> Move:
-            return moved(*drawn(key, layer), magnitude / 10, size, fill)
+            return moved(*drawn(key, layer), magnitude=magnitude / 10, size=size, fill=fill)
 
         def change(key: jax.Array, x: jax.Array) -> jax.Array:
             check_channels("randaugment", x)
-            return colored(x, *drawn(key, layer), magnitude / 10)
+            return colored(x, *drawn(key, layer), magnitude=magnitude / 10)
 
         return Spatial(move), Color(change)
 
     return Operation(tuple(step for layer in range(layers) for step in steps(layer)))
 
 
-def moved(drawn: jax.Array, sign: jax.Array, magnitude: float, size: Size, fill: float) -> Move:
-    """The spatial part of the operation ``NAMES[drawn]``, `magnitude` in [0, 1]; `drawn` and `sign` (1 or -1) are scalars."""
+def moved(drawn: jax.Array, sign: jax.Array, *, magnitude: float, size: Size, fill: float) -> Move:
+    """The spatial part of the operation ``NAMES[drawn]``.
+
+    Args:
+      drawn: int32 scalar, index in `NAMES`.
+      sign: scalar, 1 or -1.
+      magnitude: in [0, 1].
+      size: (H, W) of the image.
+      fill: value of pixels from outside the image.
+    """
     on, (height, width) = _indicators(drawn), size
     outer, inner = -math.tan(ROTATE * magnitude / 2), math.sin(ROTATE * magnitude)
 
@@ -68,11 +78,12 @@ def moved(drawn: jax.Array, sign: jax.Array, magnitude: float, size: Size, fill:
     slopes = by(rotate=outer), by(rotate=inner, shear_y=SHEAR * magnitude), by(rotate=outer, shear_x=SHEAR * magnitude)
     shift = by(translate_x=TRANSLATE * magnitude * width), by(translate_y=TRANSLATE * magnitude * height)
     margin = math.ceil(-outer * height / 2)
-    return Move(lambda x: warp.shears(x, slopes, shift, margin, fill), spatial.around_center(warp.inverse(slopes, shift), size))
+    pixels = functools.partial(warp.shears, slopes=slopes, move=shift, margin=margin, fill=fill)
+    return Move(pixels, spatial.around_center(warp.inverse(slopes, shift), size))
 
 
-def colored(x: jax.Array, drawn: jax.Array, sign: jax.Array, magnitude: float) -> jax.Array:
-    """The rest of the operation ``NAMES[drawn]``, on an image [H, W, C]; arguments as of `moved`."""
+def colored(x: jax.Array, drawn: jax.Array, sign: jax.Array, *, magnitude: float) -> jax.Array:
+    """The part of the operation ``NAMES[drawn]`` that changes values, on an image [H, W, C]; arguments as of `moved`."""
     on = _indicators(drawn)
     return _toned(_blended(snap(x), on, 1 + ENHANCE * magnitude * sign), on, magnitude)
 

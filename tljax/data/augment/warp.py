@@ -11,17 +11,17 @@ Moved = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def shears(x: jax.Array, slopes: Sequence[jax.Array], move: Sequence[jax.Array], margin: int, fill: float) -> jax.Array:
-    """Content at (column u, row v), measured from the center, moves along u, then v, then u; linear interpolation, same size.
+    """Moves the content at (column u, row v), measured from the center, along u, then v, then u, with linear interpolation.
 
-    ``u += s1 v; v += s2 u + m2; u += s3 v + m1``. With ``s1 = s3 = -tan(a / 2)`` and ``s2 = sin(a)`` this is the rotation by a, clockwise
-    as seen (Paeth 1986).
+    ``u += s1 v; v += s2 u + m2; u += s3 v + m1``. With ``s1 = s3 = -tan(a / 2)`` and ``s2 = sin(a)`` this is the clockwise rotation by a
+    (Paeth 1986). The size stays.
 
     Args:
       x: [H, W, C] in [0, 1].
       slopes: s1, s2, s3, scalars.
       move: m1, m2, scalars, in pixels.
-      margin: columns kept on either side between the passes, so that content may leave in the first pass and come back in the third.
-      fill: the value of what comes from outside.
+      margin: extra columns on either side between the passes, so that content may leave in the first pass and return in the third.
+      fill: value of pixels from outside.
     """
     x = jnp.pad(x, ((0, 0), (margin, margin), (0, 0)), constant_values=fill)
     rows, columns = (jnp.arange(n, dtype=jnp.float32) - (n - 1) / 2 for n in x.shape[:2])
@@ -32,7 +32,7 @@ def shears(x: jax.Array, slopes: Sequence[jax.Array], move: Sequence[jax.Array],
 
 
 def inverse(slopes: Sequence[jax.Array], move: Sequence[jax.Array]) -> jax.Array:
-    """Where `shears` takes each place from: float32 [2, 3], as `spatial.around_center` takes it."""
+    """The map from places in the output of `shears` to those in its input: float32 [2, 3], for `spatial.around_center`."""
     (s1, s2, s3), (m1, m2) = slopes, move
     linear, offset = (-s2, 1 + s2 * s3), s2 * m1 - m2  # of v, by (u, v) of the output
     rows = [[1 - s1 * linear[0], -s3 - s1 * linear[1], -m1 - s1 * offset], [*linear, offset]]
@@ -42,9 +42,9 @@ def inverse(slopes: Sequence[jax.Array], move: Sequence[jax.Array]) -> jax.Array
 def shift(x: jax.Array, by: jax.Array, fill: float) -> jax.Array:
     """``y[r, i] = x[r, i - by[r]]`` of [R, N, C] with `by` [R], rounded to 1/256 pixel: linear between pixels, `fill` outside."""
     x, by, n = snap(x), snap(by, 8), x.shape[1]
-    whole = jnp.clip(jnp.floor(by), -n - 1, n)  # beyond that all comes from outside
+    whole = jnp.clip(jnp.floor(by), -n - 1, n)  # larger shifts show the outside alone
     part = jnp.clip(by - whole, 0, 1)[:, None, None]
-    # the same numbers in two ways: thousands of slices at places of their own are slow on TPUs, some twenty rolls of everything elsewhere
+    # Both give the same numbers. TPUs are slow at thousands of slices at different places, others at some twenty rolls of everything.
     y = jax.lax.platform_dependent(x, whole.astype(jnp.int32), tpu=_rolled(fill), default=_sliced(fill))
     return snap((1 - part) * y[:, 1:] + part * y[:, :-1])
 
@@ -61,7 +61,7 @@ def _sliced(fill: float) -> Moved:
 
 
 def _rolled(fill: float) -> Moved:
-    """What `_sliced` does, bit by bit of the whole number: a roll by 1, 2, 4, ... of the rows that have that bit."""
+    """The result of `_sliced`, bit by bit of the integer shift: a roll by 1, 2, 4, ... of the rows that have that bit."""
 
     def moved(x: jax.Array, whole: jax.Array) -> jax.Array:
         n = x.shape[1]
