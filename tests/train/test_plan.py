@@ -28,9 +28,9 @@ def test_dropout_is_on_where_parameters_train_unless_the_phase_says_otherwise():
         assert (losses[0] == losses[1]) == still
 
 
-def test_statistics_move_from_scratch_and_where_the_phase_says_so():
-    assert tiny("scratch").plans[0].batch_stats_in == ("stem", "stage1", "head") and tiny("full").plans[0].batch_stats_in == ()
-    run = tiny("full", bn=(("stage1", "batch"),))
+def test_statistics_move_at_the_full_rate_and_where_the_phase_says_so():
+    assert all(tiny(strategy).plans[0].batch_stats_in == ("stem", "stage1", "head") for strategy in ("scratch", "full"))
+    run = tiny("full", bn=(("stage1", "batch"), (".*", "stored")))
     start = jax.tree.map(np.array, run.begin().stats)
     state, _ = run.advance(1)
     assert same(state.stats, start, lambda p: "stem" in p) and not same(state.stats, start, lambda p: "stage1" in p)
