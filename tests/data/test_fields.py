@@ -8,7 +8,7 @@ def test_fields_of_the_batch_itself_and_marks_of_boxes_need_no_kind():
     kinds = {"x": "image", "boxes": "boxes", "label": "number"}
     fields.check_movable("flip", ["x", "boxes", "boxes_valid", "label", "valid", "weight", "index", "epoch"], kinds)
     for name in ("depth", "depth_valid", "masks"):
-        with pytest.raises(ValueError, match=f"flip moves images, and the field '{name}' has no kind.*given for x, boxes, label"):
+        with pytest.raises(ValueError, match=f"flip moves images, but the field '{name}' has no kind.*given for x, boxes, label"):
             fields.check_movable("flip", ["x", name], kinds)
 
 

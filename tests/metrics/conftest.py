@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from tljax.metrics import join, of_batch
+from tljax.metrics import batch_statistics, join_batches
 
 
 def run(metric, logits, label=None, *, batch_size=None, stream="", **fields):
@@ -17,7 +17,7 @@ def run(metric, logits, label=None, *, batch_size=None, stream="", **fields):
         assert (stop == "head") == ("features" in batch)
         return types.SimpleNamespace(logits=batch["logits"], features=batch.get("features"))
 
-    device = jax.jit(lambda batch: of_batch(metric, forward, batch))
+    device = jax.jit(lambda batch: batch_statistics(metric, forward, batch))
     parts = []
     for first in range(0, size, batch_size):
         part = jax.tree.map(lambda x, first=first: np.asarray(x)[first : first + batch_size], tree)
@@ -28,7 +28,7 @@ def run(metric, logits, label=None, *, batch_size=None, stream="", **fields):
         )
         part["valid"] = np.arange(batch_size) < batch_size - missing
         parts.append(jax.device_get(device(part)))
-    return metric.host({stream: join(metric, parts, size)})
+    return metric.host({stream: join_batches(metric, parts, size)})
 
 
 def _spoil(x):

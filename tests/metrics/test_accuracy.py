@@ -93,9 +93,9 @@ def test_wrong_lists_the_surest_mistakes_first(one_hot):
     logits = np.array([[5.0, 0], [0, 1.0], [9.0, 0], [0, 3.0]], np.float32)
     outputs = types.SimpleNamespace(logits=jnp.asarray(logits))
     rows = metrics.accuracy().device(lambda batch: outputs, {"label": jnp.asarray(one_hot([1, 0, 1, 1], 2))})
-    listed = metrics.wrong(rows, ("cat", "dög"))
+    listed = metrics.most_wrong(rows, ("cat", "dög"))
     assert [r["index"] for r in listed] == [2, 0, 1]
     assert listed[0]["true"] == "dög" and listed[0]["predicted"] == "cat"
     assert listed[0]["probability"] == pytest.approx(1 / (1 + np.exp(-9)))
-    assert [r["index"] for r in metrics.wrong(rows, ("cat", "dög"), limit=1)] == [2]
-    assert metrics.wrong({**rows, "label": rows["predicted"]}, ("cat", "dög")) == []
+    assert [r["index"] for r in metrics.most_wrong(rows, ("cat", "dög"), limit=1)] == [2]
+    assert metrics.most_wrong({**rows, "label": rows["predicted"]}, ("cat", "dög")) == []

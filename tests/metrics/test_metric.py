@@ -45,14 +45,14 @@ def test_sums_are_added_exactly_while_batches_are_read():
             most = max(most, len(batches))
             yield {"n": batch}
 
-    total = metrics.join(metrics.token_accuracy(), read(), 50)
+    total = metrics.join_batches(metrics.token_accuracy(), read(), 50)
     assert total["n"].dtype == np.float64 and total["n"] == 50 * (2**30 + 1) and most <= 4
 
 
 def test_no_batches_are_an_error():
     for name in ("accuracy", "token_accuracy"):
         with pytest.raises(ValueError, match="no batches"):
-            metrics.join(metrics.create(name), [], 0)
+            metrics.join_batches(metrics.create(name), [], 0)
 
 
 def test_one_stream_has_any_name_and_several_need_theirs(measured):

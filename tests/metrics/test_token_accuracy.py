@@ -9,7 +9,7 @@ from scipy.special import log_softmax
 from sklearn import metrics as sk
 
 from tljax import metrics
-from tljax.metrics import join, of_batch
+from tljax.metrics import batch_statistics, join_batches
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 11])
@@ -67,7 +67,7 @@ def _vocabulary():
     def forward(batch):
         return types.SimpleNamespace(logits=jax.nn.one_hot(batch["x"] % 4, 4) @ table)
 
-    return jax.jit(lambda batch: of_batch(metrics.token_accuracy(), forward, batch))
+    return jax.jit(lambda batch: batch_statistics(metrics.token_accuracy(), forward, batch))
 
 
 def _batch(size):
@@ -86,7 +86,7 @@ def test_host_memory_does_not_grow_with_the_examples():
     evaluate(batch)
     for batches in (3, 12):
         tracemalloc.start()
-        totals.append(join(metrics.token_accuracy(), (jax.device_get(evaluate(batch)) for _ in range(batches)), 2 * batches))
+        totals.append(join_batches(metrics.token_accuracy(), (jax.device_get(evaluate(batch)) for _ in range(batches)), 2 * batches))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert sum(x.nbytes for x in totals[0].values()) == sum(x.nbytes for x in totals[1].values())

@@ -28,7 +28,7 @@ def compile_metric(
     """
 
     def statistics(variables: Mapping[str, Any], batch: Mapping[str, Any]) -> Any:
-        return metrics.of_batch(metric, forward.for_evaluation(model, transform, variables), labeled(batch))
+        return metrics.batch_statistics(metric, forward.for_evaluation(model, transform, variables), labeled(batch))
 
     return jax.jit(statistics, out_shardings=sharding.replicated(mesh))
 
@@ -72,7 +72,7 @@ def statistics(metric: metrics.Metric, run: Compiled, variables: Mapping[str, An
     """
     if not len(source):
         raise ValueError(f"{data.describe(source)}: it has no example to measure on")
-    return metrics.join(metric, over(run, variables, source, **options), len(source))
+    return metrics.join_batches(metric, over(run, variables, source, **options), len(source))
 
 
 def numbers(metric: metrics.Metric, by_stream: Mapping[str, Any]) -> dict[str, Any]:

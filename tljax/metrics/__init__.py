@@ -3,10 +3,10 @@
 from typing import Any
 
 from tljax import registry
-from tljax.metrics.accuracy import wrong
+from tljax.metrics.accuracy import most_wrong
 from tljax.metrics.checks import NotFinite
 from tljax.metrics.counts import confusion, standard_error
-from tljax.metrics.metric import Metric, join, metrics, of_batch, register
+from tljax.metrics.metric import Metric, batch_statistics, join_batches, metrics, register
 
 registry.import_all(__name__, list(__path__))
 registry.publish(globals(), metrics)
@@ -26,4 +26,6 @@ def create(expression: Any, **facts: Any) -> Metric:
     return built
 
 
-__all__ = ["Metric", "NotFinite", "confusion", "create", "join", "metrics", "of_batch", "register", "standard_error", "wrong"]
+__all__ = [
+    "Metric", "NotFinite", "batch_statistics", "confusion", "create", "join_batches", "metrics", "most_wrong", "register", "standard_error",
+]  # fmt: skip

@@ -23,17 +23,18 @@ def accuracy() -> Metric:
     - `per_class`: the recall of each class, None where the split has none of it; `balanced_accuracy`: their mean;
     - `top5`, where C > 5: the share whose label is among the five largest logits, equals counted against the model.
 
-    A gathered row holds scalars only: `predicted`, `label`, `nll`, `rank` (how many logits are at least the label's, itself included),
-    `probability` of the predicted class, `classes` (C) and `finite`.
+    The statistics of an example are scalars: `predicted`, `label`, `nll`, `rank` (the number of logits that are at least the label's,
+    itself included), `probability` of the predicted class, `classes` (C) and `finite`.
 
     Raises:
-      ValueError: when traced, other shapes; from `host`, no examples. NotFinite: from `host`, a logit that is not finite (names the index).
+      ValueError: when traced, other shapes; from `host`, no examples.
+      NotFinite: from `host`, a logit that is not finite (names the index).
     """
     return Metric(_rows, lambda streams: _numbers(statistics_of(streams)), ("accuracy", 1.0))
 
 
-def wrong(rows: Mapping[str, np.ndarray], classes: Sequence[str], limit: int = 25) -> list[dict[str, Any]]:
-    """The most confidently wrong examples, the worst first; empty where all are right.
+def most_wrong(rows: Mapping[str, np.ndarray], classes: Sequence[str], limit: int = 25) -> list[dict[str, Any]]:
+    """The most confidently wrong examples, the worst first; empty if all are right.
 
     Args:
       rows: the gathered statistics of `accuracy`, `[N]` each.

@@ -7,11 +7,11 @@ import numpy as np
 
 
 class NotFinite(ValueError):
-    """A number that is NaN or infinite where none may be."""
+    """Logits, features or targets are NaN or infinite."""
 
 
 def statistics_of(streams: Mapping[str, Any], stream: str = "") -> Any:
-    """The statistics of the stream called `stream`, or of the only one, whatever its name.
+    """The statistics of the stream `stream`, or of the only stream.
 
     Raises:
       ValueError: several streams, none of which is called `stream`.
@@ -19,9 +19,8 @@ def statistics_of(streams: Mapping[str, Any], stream: str = "") -> Any:
     if stream in streams:
         return streams[stream]
     if len(streams) != 1:
-        raise ValueError(
-            f"expected the statistics of one stream or of {stream!r}, found those of {', '.join(map(repr, streams)) or 'none'}"
-        )
+        names = ", ".join(map(repr, streams)) or "none"
+        raise ValueError(f"expected the statistics of one stream or of {stream!r}, found those of {names}")
     return next(iter(streams.values()))
 
 
@@ -60,7 +59,7 @@ def check_finite(finite: Any, name: str = "logits") -> None:
 
 
 def check_sums(sums: Mapping[str, Any]) -> None:
-    """The same for summed statistics, which have the number of `examples` and of those `not_finite`; an index is not known."""
+    """`check_finite` for summed statistics, which count the `examples` and those `not_finite` but know no index."""
     if not sums["examples"]:
         raise ValueError("there are no examples to measure; the split is empty")
     if sums["not_finite"]:
@@ -68,7 +67,7 @@ def check_sums(sums: Mapping[str, Any]) -> None:
 
 
 def check_counted(sums: Mapping[str, Any], what: str) -> None:
-    """Raises ValueError where `what` (tokens, pixels) have labels `out_of_range`, or none is `counted`."""
+    """Raises ValueError if some of `what` (tokens, pixels) have labels `out_of_range`, or none is `counted`."""
     if sums["out_of_range"]:
         raise ValueError(
             f"{sums['out_of_range']:.0f} {what} have a label that is no class of the model; those to ignore need a negative one"

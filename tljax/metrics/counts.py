@@ -11,10 +11,10 @@ def standard_error(accuracy: float, n: int) -> float:
 
 
 def confusion(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """How often class `row` was taken for class `column`: `[C, C]` int64, from two `[N]` integer arrays.
+    """The confusion matrix `[C, C]`, int64: row = true class, column = predicted class, from two `[N]` integer arrays.
 
     Raises:
-      ValueError: no examples; other lengths; a value out of range (names the index).
+      ValueError: no examples; different lengths; a value out of range (names the index).
     """
     columns, rows = _classes(predicted, num_classes, "predicted"), _classes(labels, num_classes, "labels")
     if len(columns) != len(rows):
@@ -24,12 +24,12 @@ def confusion(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np
 
 
 def ratios(part: np.ndarray, whole: np.ndarray) -> list[float | None]:
-    """``part / whole`` of each class, None where `whole` is 0."""
+    """``part / whole`` of each class, None if `whole` is 0."""
     return [float(p / w) if w else None for p, w in zip(part, whole, strict=True)]
 
 
 def mean_of_present(values: list[float | None]) -> float:
-    """The mean of those that are not None. Raises ValueError where all are."""
+    """The mean of the values that are not None. Raises ValueError if all are None."""
     present = [value for value in values if value is not None]
     if not present:
         raise ValueError("no class is present, so there is no mean over the classes")

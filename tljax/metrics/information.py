@@ -14,16 +14,17 @@ from tljax.metrics.metric import Metric, register
 
 @register
 def information(stream: str = "") -> Metric:
-    """Mutual information of inputs and predictions, ``H(mean_n p_n) - mean_n H(p_n)`` in nats, of softmaxes p of logits `[B, C]`.
+    """Mutual information of inputs and predictions, ``H(mean_n p_n) - mean_n H(p_n)`` in nats, p the softmax of logits `[B, C]`.
 
-    It is large where single predictions are sure and all classes are predicted equally often (Bridle et al. 1991; for selection without
+    It is large if single predictions are confident and all classes are predicted equally often (Bridle et al. 1991; for selection without
     labels, Musgrave et al. 2022). `marginal_entropy` and `entropy` are its two terms.
 
     Args:
       stream: the validation stream that is measured, such as ``target``; empty: each one by itself.
 
     Raises:
-      ValueError: when traced, other shapes or a single class; from `host`, no examples. NotFinite: from `host`, logits that are not finite.
+      ValueError: when traced, other shapes or a single class; from `host`, no examples.
+      NotFinite: from `host`, logits that are not finite.
     """
     return Metric(
         _rows,
@@ -72,5 +73,5 @@ def _numbers(sums: Mapping[str, np.ndarray]) -> dict[str, Any]:
     check_sums(sums)
     examples = float(sums["examples"])
     marginal, mean = float(entr(sums["p"] / examples).sum()), float(sums["entropy"] / examples)
-    # never negative but for rounding (Jensen)
+    # By Jensen's inequality only rounding could make it negative.
     return {"information": max(marginal - mean, 0.0), "entropy": mean, "marginal_entropy": marginal}

@@ -1,4 +1,4 @@
-"""Accuracy of nearest neighbors: for models without a head."""
+"""Accuracy of nearest neighbors, for models without a head."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -19,18 +19,18 @@ BLOCK = 2**22
 def knn(k: int = 5) -> Metric:
     """Leave-one-out accuracy of the k nearest neighbors by cosine among the features `[B, D]` of a split; labels `[B, C]`, or ids `[B]`.
 
-    Each example takes the most frequent class of its k nearest others (Wu et al. 2018, section 3.4, with equal weights): equally frequent
-    classes are ordered by the sum of their similarities, equally near neighbors by their index. A split of N <= k examples has N - 1
-    neighbors. Features are ``forward(batch, stop="head").features``, so no head is needed.
+    Each example takes the most frequent class of its k nearest others (Wu et al. 2018, section 3.4, with equal weights). Equally frequent
+    classes are ordered by the sum of their similarities, equally near neighbors by their index. In a split of N <= k examples all N - 1
+    others vote. Features are ``forward(batch, stop="head").features``, so no head is needed.
 
     Numbers: `accuracy`, `balanced_accuracy` and `per_class`, the recalls (None where the split has none of a class).
 
     Args:
-      k: neighbors that vote.
+      k: number of neighbors that vote.
 
     Raises:
-      ValueError: k < 1; when traced, other shapes; from `host`, fewer than two examples. NotFinite: from `host`, features that are not
-        finite (names the index).
+      ValueError: k < 1; when traced, other shapes; from `host`, fewer than two examples.
+      NotFinite: from `host`, features that are not finite (names the index).
     """
     if k < 1:
         raise ValueError(f"knn: expected k of at least 1, found {k}")
@@ -58,8 +58,8 @@ def _numbers(rows: Mapping[str, np.ndarray], k: int) -> dict[str, Any]:
 
 
 def _neighbors(features: np.ndarray, k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Blocks of examples: similarities and indices `[block, k]` of the k nearest others."""
-    largest = np.abs(features).max(axis=1, keepdims=True)  # before the norm, whose squares leave float32's range first
+    """For each block of examples ``(similarities, indices)`` of the k nearest others, `[block, k]` each."""
+    largest = np.abs(features).max(axis=1, keepdims=True)  # divided out first, as the squares of a norm may leave float32's range
     unit = features / np.where(largest > 0, largest, 1)
     unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), np.float32(1e-30))
     block = max(1, BLOCK // len(unit))
@@ -67,9 +67,9 @@ def _neighbors(features: np.ndarray, k: int) -> Iterator[tuple[np.ndarray, np.nd
         similarity = unit[first : first + block] @ unit.T
         rows = np.arange(len(similarity))
         similarity[rows, first + rows] = -np.inf
-        edge = -np.partition(-similarity, k - 1, axis=1)[:, k - 1 : k]  # the k-th largest
-        nearer, level = similarity > edge, similarity == edge
-        chosen = nearer | (level & (level.cumsum(axis=1, dtype=np.int32) <= k - nearer.sum(axis=1, keepdims=True)))
+        kth_largest = -np.partition(-similarity, k - 1, axis=1)[:, k - 1 : k]
+        nearer, tied = similarity > kth_largest, similarity == kth_largest
+        chosen = nearer | (tied & (tied.cumsum(axis=1, dtype=np.int32) <= k - nearer.sum(axis=1, keepdims=True)))
         index = np.nonzero(chosen)[1].reshape(-1, k)
         yield np.take_along_axis(similarity, index, axis=1), index
 

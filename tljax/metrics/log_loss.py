@@ -21,8 +21,8 @@ def log_loss() -> Metric:
     - `accuracy`: the share of examples whose largest logit (the first of equals) is at a largest t_c.
 
     Raises:
-      ValueError: when traced, other shapes; from `host`, no examples. NotFinite: from `host`, a logit or loss that is not finite (names
-        the index).
+      ValueError: when traced, other shapes; from `host`, no examples.
+      NotFinite: from `host`, a logit or loss that is not finite (names the index).
     """
     return Metric(_rows, lambda streams: _numbers(statistics_of(streams)), ("loss", -1.0))
 

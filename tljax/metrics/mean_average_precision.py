@@ -1,4 +1,4 @@
-"""Mean average precision: each example has any number of the classes."""
+"""Mean average precision: each example has any number of classes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from tljax.metrics.metric import Metric, register
 
 @register
 def mean_average_precision() -> Metric:
-    """How well logits z `[B, C]` tell which of C classes hold, each for itself; labels y `[B, C]` of 0 and 1.
+    """Mean average precision of logits z `[B, C]` against labels y `[B, C]` of 0 and 1, one for each of C independent classes.
 
     - `per_class`: average precision ``sum_k (R_k - R_{k-1}) P_k`` over falling thresholds, None for a class that never holds;
       `mean_average_precision`: its mean over the classes that do;

@@ -16,8 +16,8 @@ from tljax.metrics.metric import Metric, register
 def mean_iou() -> Metric:
     """Overlap of segments: logits `[B, h, w, C]`, labels `[B, H, W]`; a pixel with a negative label is ignored.
 
-    Logits of another size are resized bilinearly (pixel centers at +.5) to the label's before the argmax. The confusion matrix `[C, C]`
-    alone leaves the device. With ``TP_c, FP_c, FN_c`` over all pixels of the split (Everingham et al. 2010):
+    Logits of another size are resized bilinearly (pixel centers at +.5) to the label's before the argmax. Only the confusion matrix
+    `[C, C]` leaves the device. With ``TP_c, FP_c, FN_c`` over all pixels of the split (Everingham et al. 2010):
 
     - `per_class`: ``TP_c / (TP_c + FP_c + FN_c)``, None for a class that neither labels nor predictions have; `mean_iou`: their mean;
     - `pixel_accuracy`: the share of pixels whose largest logit (the first of equals) is the label's.
@@ -36,7 +36,7 @@ def _rows(forward: Callable[..., Any], batch: Mapping[str, Any]) -> dict[str, ja
     size, num_classes = len(labels), logits.shape[-1]
     predicted = jax.image.resize(logits, (*labels.shape, num_classes), "bilinear").argmax(-1)
     counted = (labels >= 0) & (labels < num_classes)
-    # Out of range means dropped for a scatter: the pair of an ignored pixel is sent there.
+    # A scatter drops indices out of range, so ignored pixels get one.
     pairs = jnp.where(counted, labels * num_classes + predicted, num_classes**2).reshape(size, -1)
     matrix = jnp.zeros((size, num_classes**2), jnp.int32).at[jnp.arange(size)[:, None], pairs].add(1, mode="drop")
     return {

@@ -19,7 +19,7 @@ def mean_squared_error(*, mean: tuple[float, ...] = (), std: tuple[float, ...] =
     With the prediction ``p = output * std + mean`` and the target ``t = label * std + mean``, averaged over D:
 
     - `mse`: mean of ``(p - t)^2``; `rmse`: its root; `mae`: mean of ``|p - t|``;
-    - `r2`: ``1 - sum (p - t)^2 / sum (t - mean t)^2``, None where a target does not vary.
+    - `r2`: ``1 - sum (p - t)^2 / sum (t - mean t)^2``, None if a target does not vary.
 
     Args:
       mean: of each of the D targets; empty: 0.
@@ -41,7 +41,7 @@ def mean_squared_error(*, mean: tuple[float, ...] = (), std: tuple[float, ...] =
     def host(streams: Mapping[str, Any]) -> dict[str, Any]:
         statistics = statistics_of(streams)
         scale, shift = np.asarray(std or 1.0, np.float64), np.asarray(mean or 0.0, np.float64)
-        # in float64: a mean that is large beside the deviation costs float32 its digits
+        # In float64, as float32 loses digits if the mean is large relative to the deviation.
         predictions, targets = (np.asarray(statistics[name], np.float64) * scale + shift for name in ("outputs", "labels"))
         return _numbers(predictions, targets)
 

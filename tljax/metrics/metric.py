@@ -15,7 +15,7 @@ metrics = registry.Registry("metric")
 register = metrics.register
 
 Statistics = Any
-"""A tree of arrays: of all examples `[N, ...]`, or their sums where the metric says so."""
+"""A tree of arrays: rows of all examples `[N, ...]`, or their sums if the metric has `sums`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Metric:
     """A measure of a model on a split.
 
     Attributes:
-      device: ``(forward, batch) -> tree of [B, ...]``: statistics of each example, traced. Padding examples are masked by the caller.
+      device: ``(forward, batch) -> tree of [B, ...]``: statistics of each example, traced. The caller masks padding examples.
       host: ``{stream: statistics} -> {name: number, list or None}``, in float64, of the streams that `streams` names.
       score: ``(name, sign)``: the number that selection compares, larger is better after the sign.
-      sums: the statistics are summed over the examples, batch by batch on the device: memory does not grow with the split. Otherwise the
+      sums: sum the statistics over the examples, batch by batch on the device, so that memory does not grow with the split. Otherwise the
         rows of all examples are gathered on the host.
       streams: the validation streams that `host` reads together; empty: each stream is measured alone.
-      labels: whether `device` reads ``batch["label"]``.
-      call: the expression that makes it, set by the registry; empty for an object of one's own, and after `dataclasses.replace`.
+      labels: `device` reads ``batch["label"]``.
+      call: the expression that makes it, set by the registry; empty for an object made by hand, and after `dataclasses.replace`.
     """
 
     device: Callable[[Callable[..., Any], Mapping[str, Any]], Statistics]
@@ -42,13 +42,13 @@ class Metric:
     call: str = dataclasses.field(default="", init=False)
 
     def signed(self, numbers: Mapping[str, Any]) -> float:
-        """The score of measured numbers, larger is better."""
+        """The score of measured numbers; larger is better."""
         name, sign = self.score
         return sign * float(numbers[name])
 
 
-def of_batch(metric: Metric, forward: Callable[..., Any], batch: Mapping[str, Any]) -> Statistics:
-    """The statistics of one batch: `[B, ...]`, or summed over its valid examples where `metric.sums`. For use inside `jax.jit`."""
+def batch_statistics(metric: Metric, forward: Callable[..., Any], batch: Mapping[str, Any]) -> Statistics:
+    """The statistics of one batch: `[B, ...]`, or summed over its valid examples if `metric.sums`. For use inside `jax.jit`."""
     rows = metric.device(forward, batch)
     if not metric.sums:
         return rows
@@ -56,10 +56,10 @@ def of_batch(metric: Metric, forward: Callable[..., Any], batch: Mapping[str, An
     return jax.tree.map(lambda x: jnp.where(valid.reshape(-1, *(1,) * (x.ndim - 1)), x, 0).sum(0), rows)
 
 
-def join(metric: Metric, batches: Iterable[Statistics], size: int) -> Statistics:
+def join_batches(metric: Metric, batches: Iterable[Statistics], size: int) -> Statistics:
     """The statistics of a split of `size` examples from those of its batches, in order, as host arrays.
 
-    Rows are concatenated, and the padding at the end is cut off. Sums are added up in float64 while `batches` is read: from a generator,
+    Rows are concatenated, and the padding at the end is cut off. Sums are added in float64 while `batches` is read, so with a generator
     memory does not grow with their number.
 
     Raises:

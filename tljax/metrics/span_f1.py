@@ -13,10 +13,10 @@ from tljax.metrics.metric import Metric, register
 
 @register
 def span_f1() -> Metric:
-    """How well answer spans are found; logits are ``{"start", "end"}``, `[B, T]` each, labels the first and the last token `[B, 2]`.
+    """F1 and exact match of answer spans; logits are ``{"start", "end"}``, `[B, T]` each, labels the first and the last token `[B, 2]`.
 
     The prediction is the pair of real tokens ``s <= e`` with the largest ``start_s + end_e`` (Devlin et al. 2019, section 4.2; the first
-    of equals); ``batch["mask"]`` `[B, T]` marks the real tokens, without it all are.
+    of equals). ``batch["mask"]`` `[B, T]` marks the real tokens; without it all are real.
 
     - `exact_match`: the share of examples with both ends right;
     - `f1`: the mean of ``2 |common| / (|predicted| + |label|)`` in tokens (Rajpurkar et al. 2016, section 6.1).
@@ -24,8 +24,8 @@ def span_f1() -> Metric:
     An example with a negative label (its answer was cut off) counts as missed.
 
     Raises:
-      ValueError: when traced, other shapes; from `host`, no examples. NotFinite: from `host`, a logit of a real token that is not finite
-        (names the index).
+      ValueError: when traced, other shapes; from `host`, no examples.
+      NotFinite: from `host`, a logit of a real token that is not finite (names the index).
     """
     return Metric(_rows, lambda streams: _numbers(statistics_of(streams)), ("f1", 1.0))
 
@@ -43,7 +43,7 @@ def _rows(forward: Callable[..., Any], batch: Mapping[str, Any]) -> dict[str, ja
 
 
 def best_span(start: jax.Array, end: jax.Array) -> jax.Array:
-    """The pairs ``s <= e`` with the largest ``start_s + end_e``: `[B, T]` twice to int32 `[B, 2]`; in linear time."""
+    """The pairs ``s <= e`` with the largest ``start_s + end_e``: int32 `[B, 2]` from `[B, T]` and `[B, T]`, in time linear in T."""
     last = (jax.lax.cummax(start, axis=1) + end).argmax(1)  # the best start up to each end, then the best end
     first = jnp.where(jnp.arange(start.shape[1]) <= last[:, None], start, -jnp.inf).argmax(1)
     return jnp.stack([first, last], axis=1).astype(jnp.int32)

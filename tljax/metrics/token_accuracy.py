@@ -1,4 +1,4 @@
-"""Accuracy over tokens: each token has one class, or does not count."""
+"""Accuracy over tokens: each token has one class or is ignored."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from tljax.metrics.metric import Metric, register
 def token_accuracy() -> Metric:
     """Accuracy, loss and recalls of logits `[B, T, C]` against labels `[B, T]`; a token with a negative label does not count.
 
-    Sums alone leave the device, of size C: neither logits nor tokens are gathered. Over all tokens that count:
+    Only sums of size C leave the device, neither logits nor tokens. Over all tokens that count:
 
     - `accuracy`: the share whose largest logit (the first of equals) is the label's; `loss`: the mean of ``-log p_label``, in nats;
     - `per_class`: the recall of each class, None where the split has none of it; `balanced_accuracy`: their mean;
@@ -50,10 +50,10 @@ def _rows(forward: Callable[..., Any], batch: Mapping[str, Any]) -> dict[str, ja
     }
 
 
-def _count(classes: jax.Array, where: jax.Array, num_classes: int) -> jax.Array:
-    """How often each example `[B, T]` has each class: `[B, C]`. Integers, so that the sum of a batch is exact."""
+def _count(classes: jax.Array, counted: jax.Array, num_classes: int) -> jax.Array:
+    """Counts of each class in each example, `[B, C]` from `[B, T]`. Integers, so that the sum of a batch is exact."""
     examples = jnp.arange(len(classes))[:, None]
-    return jnp.zeros((len(classes), num_classes), jnp.int32).at[examples, classes].add(where.astype(jnp.int32))
+    return jnp.zeros((len(classes), num_classes), jnp.int32).at[examples, classes].add(counted.astype(jnp.int32))
 
 
 def _numbers(sums: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tasks: the meaning of labels. A new kind of label is one file here."""
+"""Tasks: the meaning of labels. A file here adds a kind of label."""
 
 from typing import Any
 
@@ -22,17 +22,17 @@ def create(expression: Any) -> Task:
 
 
 def infer(source: data.Source) -> Task:
-    """The task that a source's fields call for, by the kind of its label; without a label: `features`.
+    """The task for the kind of label that a source has; `features` for a source without labels.
 
     Raises:
-      ValueError: labels of several kinds; they are named.
+      ValueError: labels of several kinds (names them).
     """
-    meaning: dict[str, Any] = {name: tasks[name] for name in tasks if name != "features"}
-    fits = {name: kind for name, task in meaning.items() for kind in source.fields.values() if kind == task.kinds[0]}
-    if len(fits) > 1:
-        listed = ", ".join(f"{name} ({kind})" for name, kind in fits.items())
-        raise ValueError(f"{data.describe(source)}: its fields fit several tasks: {listed}; say which with task=")
-    return create(next(iter(fits), "features"))
+    labeled: dict[str, Any] = {name: tasks[name] for name in tasks if name != "features"}
+    fitting = {name: kind for name, task in labeled.items() for kind in source.fields.values() if kind == task.kinds[0]}
+    if len(fitting) > 1:
+        listed = ", ".join(f"{name} ({kind})" for name, kind in fitting.items())
+        raise ValueError(f"{data.describe(source)}: its fields fit several tasks: {listed}; choose one with task=")
+    return create(next(iter(fitting), "features"))
 
 
 __all__ = ["Described", "Grid", "Matrix", "Picture", "Scatter", "Task", "classification_names", "create", "infer", "register", "tasks"]

@@ -1,4 +1,4 @@
-"""One class for each example, or a distribution over the classes."""
+"""Classification: one class for each example, or a distribution over the classes."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ SHOWN = 25
 
 @dataclasses.dataclass(frozen=True)
 class Classification(Task):
-    """One class for each example; ``batch["label"]`` is float32 `[B, C]`, one-hot, or a mixture where augmentation mixed examples."""
+    """One class for each example; ``batch["label"]`` is float32 `[B, C]`, one-hot, or a mixture if augmentation mixed examples."""
 
     kinds: ClassVar[tuple[str, ...]] = ("class",)
     form: ClassVar[str] = "distribution"
@@ -28,11 +28,11 @@ class Classification(Task):
     link: ClassVar[tuple[float, float]] = (10.0, 0.0)
 
     def check(self, source: data.Source) -> None:
-        """Also refuse a source of fewer than two classes."""
+        """Also refuses a source whose examples are all of one class."""
         super().check(source)
         if len(source) and source.fields["label"] == "class" and np.count_nonzero(data.class_counts(source)) < 2:
             named = ", ".join(map(repr, source.classes[:5])) or "none"
-            raise ValueError(f"{data.describe(source)}: all its examples are of one class ({named}), so there is nothing to tell apart")
+            raise ValueError(f"{data.describe(source)}: all its examples are of one class ({named}); classification needs two")
 
     def facts(self, num_classes: int) -> dict[str, Any]:
         """The number of classes."""
@@ -61,7 +61,7 @@ class Classification(Task):
         counts = metrics.confusion(statistics["predicted"], statistics["label"], len(classes))
         pictures: dict[str, Picture] = {"confusion.png": Matrix(counts, tuple(classes))}
         if source.fields["x"] == "image":
-            worst = metrics.wrong(statistics, classes, SHOWN)
+            worst = metrics.most_wrong(statistics, classes, SHOWN)
             captions = [
                 f"true: {row['true']}\npredicted: {row['predicted']}\nprobability: {row['probability']:.3f} (no. {row['index']})"
                 for row in worst
@@ -82,7 +82,7 @@ class Distribution(Classification):
     def pictures(
         self, statistics: Any, source: data.Source, classes: Sequence[str], answer: Callable[[Sequence[int]], Any]
     ) -> dict[str, Picture]:
-        """None: a distribution is neither right nor wrong."""
+        """No pictures: a distribution is neither right nor wrong."""
         return {}
 
 
@@ -91,7 +91,7 @@ register("distribution")(Distribution)
 
 
 def class_names(config: Described) -> tuple[str, ...]:
-    """The names of a model's classes, or their numbers."""
+    """The names of a model's classes; their numbers for a model without names."""
     return config.labels or tuple(map(str, range(config.num_classes)))
 
 

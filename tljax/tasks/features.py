@@ -1,4 +1,4 @@
-"""No label: the model's outputs are features."""
+"""Features: the model's outputs, without a label."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,14 @@ from tljax.tasks.task import Described, Rows, Task, register
 
 @dataclasses.dataclass(frozen=True)
 class Features(Task):
-    """Features `[B, D]`; a label of classes, where the data has one, is only measured with (`metrics.knn`)."""
+    """Features `[B, D]`; a class label is optional and read only by the metric (`metrics.knn`)."""
 
     kinds: ClassVar[tuple[str, ...]] = ("class",)
     head: ClassVar[str] = "features"
     metric: ClassVar[str] = "knn"
 
     def labeled(self, batch: Mapping[str, Any], num_classes: int) -> dict[str, Any]:
-        """The class ids `[B]` as they are."""
+        """The batch with class ids `[B]`, unchanged."""
         return dict(batch)
 
     def answers(self, outputs: Any, batch: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Several classes for each example, or none."""
+"""Multilabel: any number of classes for each example."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ THRESHOLD = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class Multilabel(Task):
-    """Classes that hold or not, each for itself; ``batch["label"]`` is float32 `[B, C]` of 0 and 1 (between, where examples were mixed)."""
+    """Independent classes; ``batch["label"]`` is float32 `[B, C]` of 0 and 1 (in between, if augmentation mixed examples)."""
 
     kinds: ClassVar[tuple[str, ...]] = ("classes",)
     form: ClassVar[str] = "classes"
@@ -34,7 +34,7 @@ class Multilabel(Task):
         return jax.nn.sigmoid(outputs.logits.astype(jnp.float32))
 
     def rows(self, answers: Any, config: Described, examples: Sequence[Mapping[str, Any]], top: int = 3) -> Rows:
-        """``{"classes": those more likely than not, "predictions": [{"class", "probability"}, ...]}``, the likeliest first."""
+        """``{"classes": those of probability above 1/2, "predictions": [{"class", "probability"}, ...]}``, the likeliest first."""
         names, rows = class_names(config), []
         for p in np.asarray(answers):
             order = np.argsort(-p, kind="stable")

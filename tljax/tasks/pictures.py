@@ -16,9 +16,9 @@ class Matrix:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Grid:
-    """Images `[H, W, C]` (uint8 or float in [0, 1]) with a caption each; `empty` is shown where there are none.
+    """Images `[H, W, C]` (uint8 or float in [0, 1]) with a caption each, in rows of `columns`.
 
-    `columns` of them stand beside each other; `legend` names colors, ``(name, (red, green, blue))`` in 0..255.
+    `empty` is the text of a grid without images; `legend` names colors, ``(name, (red, green, blue))`` in 0..255.
     """
 
     images: Sequence[np.ndarray]

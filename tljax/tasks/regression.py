@@ -1,4 +1,4 @@
-"""One number, or several, for each example."""
+"""Regression: one or several numbers for each example."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +17,8 @@ class Regression(Task):
     """Numbers; ``batch["label"]`` is float32 `[B, D]`, standardized: ``(y - mean) / std``. Predictions are in the target's own units.
 
     Attributes:
-      mean: of the D targets in the training data; (): 0.
-      std: likewise; (): 1.
+      mean: means of the D targets in the training data; (): 0.
+      std: their standard deviations; (): 1.
     """
 
     mean: tuple[float, ...] = ()
@@ -35,11 +35,13 @@ class Regression(Task):
         return _targets(source).shape[1]
 
     def check(self, source: data.Source) -> None:
-        """Also refuse targets that are not finite."""
+        """Also refuses targets that are not finite."""
         super().check(source)
         if len(source) and not np.isfinite(_targets(source)).all():
             bad = int(np.flatnonzero(~np.isfinite(_targets(source)).all(axis=1))[0])
-            raise ValueError(f"{data.name_of(source, bad)}: the target is {_targets(source)[bad].tolist()}, not finite")
+            raise ValueError(
+                f"{data.name_of(source, bad)}: the target is {_targets(source)[bad].tolist()}, not finite; remove or repair it"
+            )
 
     def fitted(self, source: data.Source) -> "Regression":
         """The task with mean and standard deviation of the training targets; a target that does not vary keeps 1."""
@@ -64,7 +66,7 @@ class Regression(Task):
         return outputs.logits * jnp.asarray(self.std or (1.0,)) + jnp.asarray(self.mean or (0.0,))
 
     def rows(self, answers: Any, config: Described, examples: Sequence[Mapping[str, Any]], top: int = 3) -> Rows:
-        """``{"value": number}``, or ``{"values": [numbers]}`` where there are several."""
+        """``{"value": number}``, or ``{"values": [numbers]}`` for several targets."""
         return [{"value": float(v[0])} if len(v) == 1 else {"values": [float(x) for x in v]} for v in np.asarray(answers)]
 
     def pictures(

@@ -1,4 +1,4 @@
-"""A class for each pixel of an image."""
+"""Segmentation: a class for each pixel of an image."""
 
 import colorsys
 import dataclasses
@@ -36,14 +36,14 @@ class Segmentation(Task):
     metric: ClassVar[str] = "mean_iou"
 
     def check(self, source: data.Source) -> None:
-        """Also refuse a source of fewer than two classes."""
+        """Also refuses a source of fewer than two classes."""
         super().check(source)
         if len(source.classes) < 2:
             named = ", ".join(map(repr, source.classes)) or "none"
-            raise ValueError(f"{data.describe(source)}: its masks know one class at most ({named}), so there is nothing to tell apart")
+            raise ValueError(f"{data.describe(source)}: its masks have one class at most ({named}); segmentation needs two")
 
     def preprocessing(self) -> dict[str, Any]:
-        """The whole image: no crop in its center, which would leave the borders without a class."""
+        """No center crop, which would leave the borders without a class."""
         return {"crop_fraction": 1.0}
 
     def answers(self, outputs: Any, batch: Mapping[str, Any]) -> Any:
@@ -74,33 +74,33 @@ register("segmentation")(Segmentation)
 
 
 def in_size(mask: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """A mask of the model's size as int32 `[h, w]` of the image that it was predicted from, by the nearest pixel.
+    """A mask of the model's size as int32 `[h, w]`, the size of the image that it was predicted from, by the nearest pixel.
 
-    Where the image's proportions are not the model's, its longer side was cut: there is no answer, hence -1.
+    Preprocessing cuts the longer side of an image whose proportions are not the model's; the pixels there get -1.
     """
     height, width = size
-    seen = preprocess.center_crop((height, width), mask.shape[:2]).matrix  # from the mask's coordinates to the image's
-    scale = np.array([seen[0, 0], seen[1, 1]])
-    back = np.concatenate([np.diag(1 / scale), -(seen[:, 2:] / scale[:, None])], axis=1)
-    return np.asarray(spatial.move_mask(mask, spatial.Affine(back, mask.shape, (height, width))))
+    to_image = preprocess.center_crop((height, width), mask.shape[:2]).matrix  # from the mask's coordinates to the image's
+    scale = np.array([to_image[0, 0], to_image[1, 1]])
+    to_mask = np.concatenate([np.diag(1 / scale), -(to_image[:, 2:] / scale[:, None])], axis=1)
+    return np.asarray(spatial.move_mask(mask, spatial.Affine(to_mask, mask.shape, (height, width))))
 
 
 def colors(count: int) -> np.ndarray:
-    """`count` colors that differ, uint8 `[count, 3]`: hues a golden section apart, in turn light, dark and pale."""
+    """`count` different colors, uint8 `[count, 3]`: hues a golden section apart, by turns light, dark and pale."""
     styles = ((0.85, 1.0), (1.0, 0.6), (0.4, 0.95))
     values = [colorsys.hsv_to_rgb(0.58 + 0.618034 * i % 1, *styles[i % len(styles)]) for i in range(count)]
     return np.round(255 * np.array(values).reshape(count, 3)).astype(np.uint8)
 
 
 def overlay(image: np.ndarray, mask: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """An image in gray beneath the colors of its mask, float32 `[H, W, 3]` in [0, 1]; pixels without a class are black."""
+    """An image in gray under the colors of its mask, float32 `[H, W, 3]` in [0, 1]; pixels without a class are black."""
     gray = (image / 255 if image.dtype == np.uint8 else image).mean(axis=-1, keepdims=True)
     shown = palette[np.maximum(mask, 0)] / 255
     return np.where(mask[..., None] < 0, 0, 0.3 * gray + 0.7 * shown).astype(np.float32)
 
 
 def _legend(masks: Sequence[np.ndarray], classes: Sequence[str], palette: np.ndarray) -> tuple[tuple[str, tuple[int, int, int]], ...]:
-    """Names and colors of the classes that the masks have."""
+    """Names and colors of the classes in the masks."""
     present = {int(c) for mask in masks for c in np.unique(mask)}
     named = [(classes[c], (int(palette[c, 0]), int(palette[c, 1]), int(palette[c, 2]))) for c in sorted(present) if c >= 0]
     return (*named, ("ignored", UNKNOWN)) if min(present) < 0 else tuple(named)

@@ -1,4 +1,4 @@
-"""The answer to a question as a span of a text."""
+"""Spans: the answer to a question as a span of a text."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class Spans(Task):
     metric: ClassVar[str] = "span_f1"
 
     def outputs(self, source: data.Source) -> int:
-        """Start and end."""
+        """Two: start and end."""
         return 2
 
     def answers(self, outputs: Any, batch: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""A class for each token of a text."""
+"""Tagging: a class for each word of a text."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

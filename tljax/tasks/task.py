@@ -1,4 +1,4 @@
-"""The task: the only place that knows what a label is."""
+"""The task: it alone knows the meaning of a label."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -32,19 +32,19 @@ class Described(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """The meaning of a label: which fields are read, what the head gives, how outputs are read, measured and drawn.
+    """The meaning of a label: the fields that are read, the head's outputs, and how they are decoded, measured and drawn.
 
     Attributes:
-      input: name of the source's field that the model reads; empty: its only field of a kind in `INPUTS` (``x`` where there are several).
+      input: name of the source's field that the model reads; empty: its only field of a kind in `INPUTS` (``x`` among several).
       label: name of the field with the label; empty: its only field of a kind in `kinds`.
 
     Class attributes:
       kinds: kinds of fields that can be the label.
-      form: the kind of ``batch["label"]`` as objectives and metrics see it (see `labeled`); empty: there is none.
+      form: the kind of ``batch["label"]`` for objectives and metrics (see `labeled`); empty: no label.
       head: default head.
       objective: default objective.
       metric: default metric.
-      head_inits: data-dependent first values of a head that make sense.
+      head_inits: suitable entries of `strategies.head_inits`, first values of a head that may depend on data.
       link: ``(scale, center)``: a regression of the labels, ``scale * (prediction - center)``, gives outputs (`strategies.head_inits`).
     """
 
@@ -70,27 +70,27 @@ class Task:
         return str(registry.Call(self.name, (), tuple(changed)))
 
     def view(self, source: data.Source) -> data.Source:
-        """The source with its fields under the names that everything after it reads: the input as ``x``, the label as ``label``.
+        """The source with its input renamed to ``x`` and its label to ``label``, the names that all later code reads.
 
         Raises:
           ValueError: no field, or several, that can be the input; a field that the task names and the source lacks.
         """
-        names = {_chosen(source, self.input, INPUTS, "input", "x"): "x"}
+        names = {_chosen(source, self.input, INPUTS, role="input", default="x"): "x"}
         if labels := [name for name, kind in source.fields.items() if kind in self.kinds]:
-            names[_chosen(source, self.label, self.kinds, "label", labels[0])] = "label"
+            names[_chosen(source, self.label, self.kinds, role="label", default=labels[0])] = "label"
         elif self.label:
-            raise ValueError(f"{data.describe(source)}: no field {self.label!r} of the kind {' or '.join(self.kinds)}; {_held(source)}")
+            raise ValueError(f"{data.describe(source)}: no field {self.label!r} of the kind {' or '.join(self.kinds)}; {_fields(source)}")
         return source if all(old == new for old, new in names.items()) else Renamed(source, tuple(names.items()))
 
     def check(self, source: data.Source) -> None:
-        """Raise ValueError where a source to train on or to measure on has no label of this task, or one that teaches nothing."""
+        """Raises ValueError for a source to train or measure on that has no label of this task, or labels that teach nothing."""
         if self.form and source.fields.get("label") not in self.kinds:
             raise ValueError(
-                f"{data.describe(source)}: the task {self.name} needs a label of the kind {' or '.join(self.kinds)}; {_held(source)}"
+                f"{data.describe(source)}: the task {self.name} needs a label of the kind {' or '.join(self.kinds)}; {_fields(source)}"
             )
 
     def has_labels(self, source: data.Source) -> bool:
-        """Whether a source, seen through `view`, has labels of this task."""
+        """True if a source, renamed by `view`, has labels of this task."""
         return source.fields.get("label") in self.kinds
 
     def outputs(self, source: data.Source) -> int:
@@ -98,11 +98,11 @@ class Task:
         return len(source.classes)
 
     def fitted(self, source: data.Source) -> "Task":
-        """The task with what it has to know of the training data (the scale of a target)."""
+        """The task with statistics of the training data that it needs (the scale of a target)."""
         return self
 
     def preprocessing(self) -> dict[str, Any]:
-        """Fields of the model's config that the task sets, whatever the checkpoint says: how its inputs are read."""
+        """Fields of the model's config that the task overrides, such as the crop of its inputs."""
         return {}
 
     def facts(self, num_classes: int) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Task:
         return {"num_classes": num_classes}
 
     def labeled(self, batch: Mapping[str, Any], num_classes: int) -> dict[str, Any]:
-        """A batch with its label in the task's form; without a label as it is. Traced."""
+        """A batch with its label in the task's form; a batch without a label is unchanged. Traced."""
         return dict(batch)
 
     def answers(self, outputs: Any, batch: Mapping[str, Any]) -> Any:
@@ -118,13 +118,13 @@ class Task:
         raise ValueError(f"the task {self.name} gives no answers")
 
     def rows(self, answers: Any, config: Described, examples: Sequence[Mapping[str, Any]], top: int = 3) -> Rows:
-        """One dict for each example, ready to be read: the host half of prediction.
+        """One readable dict for each example: the host half of prediction.
 
         Args:
-          answers: of `answers`, as host arrays `[N, ...]`.
-          config: of the model.
-          examples: the N examples as the source gives them.
-          top: classes listed for each.
+          answers: results of `answers`, as host arrays `[N, ...]`.
+          config: config of the model.
+          examples: the N examples of the source.
+          top: number of classes listed for each.
         """
         raise ValueError(f"the task {self.name} gives no answers")
 
@@ -134,7 +134,7 @@ class Task:
         """Pictures of a measured split by file name, drawn at the end of a run.
 
         Args:
-          statistics: of the task's own metric.
+          statistics: the split's statistics of the task's own metric.
           source: the split.
           classes: class names.
           answer: ``indices -> answers`` of these examples.
@@ -156,7 +156,7 @@ class Renamed:
 
     @property
     def labels(self) -> np.ndarray | None:
-        """The labels, where the field called label is the one that the source knows them of."""
+        """The source's labels; None if its field ``label`` was renamed."""
         return self.source.labels if ("label", "label") in self.names else None
 
     @property
@@ -171,7 +171,7 @@ class Renamed:
         return {self._new(name): value for name, value in self.source[index].items() if self._new(name)}
 
     def name(self, index: int) -> str:
-        """The place that an example comes from."""
+        """The name of an example in the source."""
         return data.name_of(self.source, index)
 
     def fingerprint(self) -> str:
@@ -179,21 +179,21 @@ class Renamed:
         return data.digest(data.fingerprint(self.source), repr(self.names))
 
     def _new(self, name: str) -> str:
-        """The new name of a field; empty for one whose name another field takes."""
+        """The new name of a field; empty if another field takes its name."""
         renamed = dict(self.names)
         return renamed.get(name, "" if name in renamed.values() else name)
 
 
-def _chosen(source: data.Source, name: str, kinds: Sequence[str], role: str, default: str) -> str:
+def _chosen(source: data.Source, name: str, kinds: Sequence[str], *, role: str, default: str) -> str:
     candidates = [field for field, kind in source.fields.items() if kind in kinds]
     if name:
         if name not in candidates:
-            raise ValueError(f"{data.describe(source)}: {role}={name!r} is no field of the kind {' or '.join(kinds)}; {_held(source)}")
+            raise ValueError(f"{data.describe(source)}: {role}={name!r} is no field of the kind {' or '.join(kinds)}; {_fields(source)}")
         return name
     if default not in candidates and len(candidates) != 1:
-        raise ValueError(f"{data.describe(source)}: {len(candidates)} fields can be the {role}; choose one with {role}=; {_held(source)}")
+        raise ValueError(f"{data.describe(source)}: {len(candidates)} fields can be the {role}; choose one with {role}=; {_fields(source)}")
     return default if default in candidates else candidates[0]
 
 
-def _held(source: data.Source) -> str:
+def _fields(source: data.Source) -> str:
     return "its fields are " + (", ".join(f"{name} ({kind})" for name, kind in source.fields.items()) or "none")
