@@ -78,7 +78,7 @@ class Compare:
       seeds: the first tunes, all of them are measured.
     """
 
-    strategies: tuple[str, ...] = ("scratch", "probe", "full")
+    strategies: tuple[str, ...] = ("scratch", "linear_probe", "full")
     rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
     seeds: tuple[int, ...] = (0, 1, 2)
 
@@ -88,7 +88,7 @@ class Sweep:
     """The settings that `experiments.sweep` tries; the other programs do not read it.
 
     Attributes:
-      grid: field -> its values, such as ``{"optim.lr": (1e-3, 3e-3), "strategy": ("probe", "full")}``; all combinations are settings.
+      grid: field -> its values, such as ``{"optim.lr": (1e-3, 3e-3), "strategy": ("scratch", "full")}``; all combinations are settings.
       points: further settings, each a dict ``{field: value}``; an empty one is the recipe as it stands.
       seeds: every setting runs once with each.
     """

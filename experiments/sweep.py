@@ -1,7 +1,7 @@
 """Try settings of a recipe, each with several seeds: a table with spreads and a picture of what each field does.
 
   python -m experiments.sweep --config=experiments/configs/digits.py --config.weights=WEIGHTS --workdir=runs/sweep \
-      --config.sweep.grid="{'optim.lr': (1e-3, 3e-3), 'strategy': ('probe', 'full')}"
+      --config.sweep.grid="{'optim.lr': (1e-3, 3e-3), 'strategy': ('linear_probe', 'full')}"
 
 See `tljax.runs.sweep` for the protocol.
 """

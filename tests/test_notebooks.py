@@ -29,7 +29,7 @@ CHECKS = {
     "digits_in_a_minute": """
 assert source.score > 0.9 and result.metrics["accuracy"] > 0.6
 assert [c["problems"] for c in result.certificates] == [[]] and result.certificates[0]["frozen"] == 24_832
-assert sorted({(r["strategy"], r["seed"]) for r in rows}) == [(s, seed) for s in ("full", "probe", "scratch") for seed in (0, 1, 2)]
+assert sorted({(r["strategy"], r["seed"]) for r in rows}) == [(s, seed) for s in ("full", "linear_probe", "scratch") for seed in (0, 1, 2)]
 assert all(r["measured_on"] == "test (500 examples)" for r in rows)
 """,
     "your_own_images": """

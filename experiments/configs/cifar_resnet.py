@@ -55,5 +55,5 @@ def target(named: str) -> Config:
         data=dataclasses.replace(sources.named(named), per_class=20, val_per_class=10, augment=AUGMENT, batch_size=64),
         optim=Optim(name="adamw", lr=3e-3),
         train=Train(steps=200, eval_every=25, save_every=100),
-        compare=Compare(strategies=("scratch", "probe", "freeze_first(2)", "full", "lp_ft"), rates=(1e-3, 3e-3, 1e-2)),
+        compare=Compare(strategies=("scratch", "linear_probe", "freeze_first(2)", "full", "lp_ft"), rates=(1e-3, 3e-3, 1e-2)),
     )

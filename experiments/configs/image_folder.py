@@ -22,5 +22,5 @@ def get_config(folder: str = "images") -> Config:
         data=dataclasses.replace(sources.of_folder(folder), val_share=0.2, test_size=0.2, batch_size=32),
         optim=Optim(name="adamw", lr=1e-3, weight_decay=1e-4),
         train=Train(steps=300, eval_every=25),
-        compare=Compare(strategies=("scratch", "probe", "freeze_first(2)", "full", "lp_ft"), rates=(3e-4, 1e-3, 3e-3)),
+        compare=Compare(strategies=("scratch", "linear_probe", "freeze_first(2)", "full", "lp_ft"), rates=(3e-4, 1e-3, 3e-3)),
     )

@@ -1,4 +1,4 @@
-"""CIFAR-10 ResNet-20 -> MNIST-M (digits on colour photographs, Ganin and Lempitsky 2015), few labels a class.
+"""CIFAR-10 ResNet-20 -> MNIST-M (digits on color photographs, Ganin and Lempitsky 2015), few labels a class.
 
   python -m experiments.compare --config=experiments/configs/mnist_m.py:FOLDER,5 --config.weights=RESNET20 --workdir=runs/mnist_m_5
 
@@ -6,7 +6,7 @@ Hardware and time: 2 CPU cores shared with other work, 22 min for 5 labels a cla
 Trained stages use the statistics of their batch (``bn="batch"``): with the stored ones rates of 1e-2 diverge here, and the best rate is
 3e-3 (docs/batchnorm.md).
 Expected, test accuracy on 2,000 images, mean +- standard deviation over 3 seeds, 5 and 20 labels a class: scratch .120 +- .008 and
-.229 +- .040, probe .231 +- .031 and .244 +- .012, full .295 +- .068 and .789 +- .039; the whole table is in docs/results.md.
+.229 +- .040, linear_probe .231 +- .031 and .244 +- .012, full .295 +- .068 and .789 +- .039; the whole table is in docs/results.md.
 """
 
 from experiments.config import Compare, Config, Data, Train
@@ -14,11 +14,11 @@ from tljax.train.optimizer import Optim
 
 STRATEGIES = (
     "scratch",
-    "probe",
+    "linear_probe",
     "freeze_first(2)",
     "full",
     "full(backbone_rate=0.1)",
-    "layerwise_decay(gamma=0.7)",
+    "layerwise_decay(decay=0.7)",
     "gradual_unfreezing",
     "lp_ft",
 )

@@ -9,7 +9,7 @@ a class, 30 min for 5 (with more other work).
 Trained stages use the statistics of their batch (``bn="batch"``), as when these figures were measured; the stored ones do
 better where the backbone trains slowly (docs/batchnorm.md).
 Expected, test accuracy on 240 images, mean +- standard deviation over 3 seeds, 5 and 20 labels a class: scratch .297 +- .088 and
-.218 +- .021, probe .850 +- .011 and .911 +- .015, full .831 +- .024 and .929 +- .011; the whole table is in docs/results.md.
+.218 +- .021, linear_probe .850 +- .011 and .911 +- .015, full .831 +- .024 and .929 +- .011; the whole table is in docs/results.md.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from experiments import sources
 from experiments.config import Compare, Config, Train
 from tljax.train.optimizer import Optim
 
-STRATEGIES = ("scratch", "probe", "freeze_first(2)", "freeze_first(4)", "full", "layerwise_decay(gamma=0.7)", "lp_ft")
+STRATEGIES = ("scratch", "linear_probe", "freeze_first(2)", "freeze_first(4)", "full", "layerwise_decay(decay=0.7)", "lp_ft")
 
 
 def get_config(argument: str = "images,5") -> Config:

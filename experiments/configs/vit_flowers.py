@@ -33,9 +33,9 @@ def get_config(named: str = "oxford_flowers102") -> Config:
     return Config(
         title=f"ViT to {pathlib.Path(named).name}",
         new_head="always",
-        strategy="layerwise_decay(gamma=0.75)",
+        strategy="layerwise_decay(decay=0.75)",
         data=dataclasses.replace(splits, val_share=0.2, augment=AUGMENT, batch_size=64, eval_batch_size=64),
         optim=Optim(name="adamw", lr=1e-3, warmup=0.1, weight_decay=0.05),
         train=Train(steps=500, eval_every=50, save_every=100),
-        compare=Compare(strategies=("probe", "full", "layerwise_decay(gamma=0.75)", "lp_ft"), rates=(3e-4, 1e-3, 3e-3)),
+        compare=Compare(strategies=("linear_probe", "full", "layerwise_decay(decay=0.75)", "lp_ft"), rates=(3e-4, 1e-3, 3e-3)),
     )

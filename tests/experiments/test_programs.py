@@ -46,7 +46,7 @@ def test_finetune_tells_what_it_wrote_and_evaluate_and_predict_agree(source_mode
 
 
 def test_a_model_of_step_0_is_said_not_to_be_trained(source_model, tmp_path, capsys):
-    config = tiny(weights=str(source_model), strategy="probe", metric="log_loss", optim__lr=1e4)
+    config = tiny(weights=str(source_model), strategy="linear_probe", metric="log_loss", optim__lr=1e4)
     finetune.main(config, str(tmp_path / "run"), "")
     text = capsys.readouterr().out
     assert "selected is the model before the first step: training did not improve its validation score" in text
@@ -92,7 +92,7 @@ def test_a_class_that_only_the_test_split_has_is_named_with_a_flag_that_helps(so
     np.savez(tmp_path / "train.npz", x=x, y=np.array(["a", "b"] * 20))
     np.savez(tmp_path / "test.npz", x=x[:6], y=np.array(["a", "b", "oslo"] * 2))
     files = {name: f"npz({str(tmp_path / f'{name}.npz')!r})" for name in ("train", "test")}
-    config = tiny(weights=str(source_model), strategy="probe", data__source=files["train"], data__test=files["test"], train__steps=1)
+    config = tiny(weights=str(source_model), strategy="linear_probe", data__source=files["train"], data__test=files["test"], train__steps=1)
     config.data.per_class = config.data.val_per_class = 0
     with pytest.raises(ValueError, match=r"test.npz.*names the classes \['oslo'\] that the training data lacks.*data\.classes"):
         finetune.main(config, str(tmp_path / "run"), "")
@@ -103,11 +103,11 @@ def test_a_class_that_only_the_test_split_has_is_named_with_a_flag_that_helps(so
 
 def test_compare_and_sweep_take_a_recipe(source_model, tmp_path, capsys, compilation_settings):  # noqa: F811
     config = tiny(weights=str(source_model), new_head="always", train__steps=2, train__eval_every=1)
-    config.compare = Compare(strategies=("scratch", "probe"), rates=(1e-2,), seeds=(0, 1))
+    config.compare = Compare(strategies=("scratch", "linear_probe"), rates=(1e-2,), seeds=(0, 1))
     compare.main(config, str(tmp_path / "compared"))
     text = capsys.readouterr().out
     assert "tiny: selected on validation, measured on test (60 examples)" in text and "trials.jsonl" in text
-    config.sweep, config.strategy, config.measure_on = Sweep(grid={"optim.lr": (1e-2, 3e-2)}, seeds=(0,)), "probe", "val"
+    config.sweep, config.strategy, config.measure_on = Sweep(grid={"optim.lr": (1e-2, 3e-2)}, seeds=(0,)), "linear_probe", "val"
     sweep.main(config, str(tmp_path / "swept"))
     text = capsys.readouterr().out
     assert "selected: --config.optim.lr=" in text and "test" not in text.splitlines()[-6]
@@ -116,7 +116,7 @@ def test_compare_and_sweep_take_a_recipe(source_model, tmp_path, capsys, compila
 
 
 def test_a_folder_of_photos_from_fine_tuning_to_predictions(source_model, photos, tmp_path, capsys):
-    config = tiny(weights=str(source_model), strategy="probe", data__source=f"folder({str(photos)!r})", data__test_size=0.25)
+    config = tiny(weights=str(source_model), strategy="linear_probe", data__source=f"folder({str(photos)!r})", data__test_size=0.25)
     config.data.per_class, config.data.val_per_class, config.data.val_share = 0, 0, 0.25
     finetune.main(config, str(tmp_path / "run"), "")
     result = json.loads((tmp_path / "run" / "result.json").read_text())

@@ -10,7 +10,7 @@ from tljax.runs import trials
 from tljax.runs.compare import compare, report
 
 comparing = importlib.import_module("tljax.runs.compare")
-OPTIONS = {"strategies": ("scratch", "probe"), "rates": (1e-2, 3e-2), "seeds": (0, 1)}
+OPTIONS = {"strategies": ("scratch", "linear_probe"), "rates": (1e-2, 3e-2), "seeds": (0, 1)}
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def test_compare_measures_once_resumes_and_pictures(base, tmp_path, monkeypatch,
     assert len(trained) == len(set(trained)) == 2 * (2 + 1)  # two rates on the first seed, one further seed, for each strategy
     written = [json.loads(line)["id"] for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
     assert len(written) == len(set(written)) == 6 + 4 and sum(name.endswith("_test") for name in written) == 4
-    assert [(r["strategy"], r["seed"]) for r in rows] == [("scratch", 0), ("scratch", 1), ("probe", 0), ("probe", 1)]
-    tuned = [r for r in trials.read(tmp_path) if r["strategy"] == "probe" and r["seed"] == 0 and "measured_on" not in r]
+    assert [(r["strategy"], r["seed"]) for r in rows] == [("scratch", 0), ("scratch", 1), ("linear_probe", 0), ("linear_probe", 1)]
+    tuned = [r for r in trials.read(tmp_path) if r["strategy"] == "linear_probe" and r["seed"] == 0 and "measured_on" not in r]
     assert rows[2]["lr"] == max(tuned, key=lambda r: r["val"])["lr"]
     text = report(rows, tmp_path, "t")
     assert "measured on test (30 examples)" in text and "2 seeds" in text and "probe: " in text and "val accuracy" in text
@@ -65,7 +65,7 @@ def test_a_comparison_needs_something_to_compare_and_a_test_source(base, tmp_pat
 
 
 def test_another_comparison_in_the_same_folder_is_refused_by_name(base, tmp_path, compilation_settings):
-    compare(base, tmp_path, strategies=("probe",), rates=(1e-2,), seeds=(0,))
+    compare(base, tmp_path, strategies=("linear_probe",), rates=(1e-2,), seeds=(0,))
     with pytest.raises(ValueError, match="steps was 4, now 5"):
         compare(of_kind("classification", pretrained=base.pretrained, steps=5, eval_every=2), tmp_path, **OPTIONS)
     with pytest.raises(ValueError, match=r"holds another run: .*program was 'compare', now None"):

@@ -16,8 +16,8 @@ class Recipe:
 
 def test_fields_change_in_a_copy_and_take_the_type_of_the_field():
     recipe = Recipe()
-    changed = fields.changed(recipe, {"optim.lr": 1, "strategy": "probe", "input_size": [8, 8], "optim.stairs": (1, 0.5)})
-    assert (changed.optim.lr, changed.strategy, changed.input_size, changed.optim.stairs) == (1.0, "probe", (8, 8), (1.0, 0.5))
+    changed = fields.changed(recipe, {"optim.lr": 1, "strategy": "linear_probe", "input_size": [8, 8], "optim.stairs": (1, 0.5)})
+    assert (changed.optim.lr, changed.strategy, changed.input_size, changed.optim.stairs) == (1.0, "linear_probe", (8, 8), (1.0, 0.5))
     assert type(changed.optim.lr) is float and type(changed.optim.stairs[0]) is float
     assert recipe == Recipe() and fields.value(changed, "optim.lr") == 1.0
     known = fields.names(Recipe)
@@ -36,7 +36,7 @@ def test_fields_change_in_a_copy_and_take_the_type_of_the_field():
         ({"optim.lr": "1e-3"}, "optim.lr='1e-3': the field takes float"),
         ({"steps": 2.0}, "steps=2.0: the field takes int"),
         ({"steps": True}, "the field takes int"),
-        ({"strategy": ("probe",)}, "the field takes str"),
+        ({"strategy": ("linear_probe",)}, "the field takes str"),
         ({"input_size": 8}, r"the field takes tuple\[int, ...\]"),
         ({"input_size": (8, "8")}, "input_size='8'"),
     ],

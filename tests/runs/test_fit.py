@@ -50,7 +50,7 @@ def test_the_start_is_validated_and_its_row_stands_once_however_often_the_run_di
 
 
 def test_training_that_only_hurts_keeps_the_start(vector_model, tmp_path):
-    run = with_(of_kind("classification", pretrained=vector_model, strategy="probe", metric="log_loss", eval_every=5), lr=1e4)
+    run = with_(of_kind("classification", pretrained=vector_model, strategy="linear_probe", metric="log_loss", eval_every=5), lr=1e4)
     result = tljax.fit(run, tmp_path, quiet=True)
     assert result.step == 0 and result.summary["selected_on"] == "val (30 examples), step 0"
     assert result.summary["params"]["trainable"] == 0 < result.summary["params"]["planned"]

@@ -84,7 +84,7 @@ def test_what_a_result_starts_is_what_its_folder_starts(saved, tmp_path):
     result = tljax.fit(of_kind("classification", steps=2, eval_every=0), saved / "classification", quiet=True)
     assert result.pretrained.origin == tljax.open(saved / "classification").origin == result.pretrained.config.sha256
     first = tljax.fit(
-        of_kind("classification", pretrained=result.pretrained, strategy="probe", steps=1, eval_every=0), tmp_path, quiet=True
+        of_kind("classification", pretrained=result.pretrained, strategy="linear_probe", steps=1, eval_every=0), tmp_path, quiet=True
     )
-    reopened = of_kind("classification", pretrained=tljax.open(saved / "classification"), strategy="probe", steps=1, eval_every=0)
+    reopened = of_kind("classification", pretrained=tljax.open(saved / "classification"), strategy="linear_probe", steps=1, eval_every=0)
     assert tljax.fit(reopened, tmp_path, quiet=True).metrics == first.metrics

@@ -133,7 +133,7 @@ def test_a_ridge_head_predicts_what_the_features_tell(kind, tmp_path):
     trained = tljax.fit(of_kind(kind, pretrained=begun, steps=1, eval_every=0), tmp_path / "begun", quiet=True).pretrained
     fresh = tljax.open(tmp_path / "begun", labels=parts(kind)[0], new_head="always")
     assert fresh.new_head and not trained.new_head
-    run = of_kind(kind, pretrained=fresh, strategy="probe", head_init="ridge(l2=0.01)", steps=1, eval_every=1)
+    run = of_kind(kind, pretrained=fresh, strategy="linear_probe", head_init="ridge(l2=0.01)", steps=1, eval_every=1)
     tljax.fit(with_(run, lr=1e-6), tmp_path / "ridge", quiet=True)
     first, metric = tljax.train.logger.read(tmp_path / "ridge")[0], setup.prepare(run).metric
     untrained = fresh.measure(parts(kind)[1])

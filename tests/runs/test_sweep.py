@@ -17,7 +17,7 @@ sweeping = importlib.import_module("tljax.runs.sweep")
 
 @pytest.fixture
 def base(vector_model, compilation_settings):
-    return of_kind("classification", pretrained=vector_model, strategy="probe", steps=4, eval_every=2)
+    return of_kind("classification", pretrained=vector_model, strategy="linear_probe", steps=4, eval_every=2)
 
 
 def counted(monkeypatch):
@@ -95,7 +95,7 @@ def test_every_setting_that_was_ever_measured_on_test_is_reported(base, tmp_path
         ({"points": ({}, {"optim.lr": 3e-2})}, "gives a setting twice"),  # the recipe's own rate
         ({"grid": {"optim.lr": (1, 1.0)}}, "gives a setting twice"),
         ({"grid": {"optim.lr": 1e-3}}, "a tuple of values"),
-        ({"grid": {"strategy": "probe"}}, "a tuple of values"),
+        ({"grid": {"strategy": "linear_probe"}}, "a tuple of values"),
         ({"grid": {"optim.lr": ()}}, "a tuple of values"),
         ({"grid": (("optim.lr", (1e-3,)),)}, "a dict .* is expected"),
         ({"points": ("optim.lr",)}, "a tuple of dicts"),
@@ -107,8 +107,8 @@ def test_every_setting_that_was_ever_measured_on_test_is_reported(base, tmp_path
         ({"grid": {"compare.seeds": ((1,),)}}, "no trial reads it"),
         ({"grid": {"sweep.seeds": ((1,),)}}, "no trial reads it"),
         ({"grid": {"compilation_cache": ("a",)}}, "all trials share one"),
-        ({"grid": {"strategy": ("probe", "prob")}}, "{'strategy': 'prob'}: .*did you mean probe"),
-        ({"grid": {"strategy": ("probe", "freeze_first(9)")}}, r"freeze_first\(9\)"),
+        ({"grid": {"strategy": ("linear_probe", "prob")}}, "{'strategy': 'prob'}: .*did you mean linear_probe"),
+        ({"grid": {"strategy": ("linear_probe", "freeze_first(9)")}}, r"freeze_first\(9\)"),
     ],
 )
 def test_bad_settings_are_named_before_anything_is_trained(fields, message, base, tmp_path, monkeypatch):

@@ -21,10 +21,16 @@ def test_a_name_is_a_folder_and_stands_for_one_setting(one, other):
 
 def test_all_combinations_then_the_points_each_with_all_seeds():
     base = of_kind("classification")
-    grid = {"optim.lr": (1e-3, 1), "strategy": ("probe", "full")}
+    grid = {"optim.lr": (1e-3, 1), "strategy": ("linear_probe", "full")}
     trials = sweep_grid.plan(base, title="t", grid=grid, points=({"optim.clip": 0.5},), seeds=(0, 3))
     tried = [(t.base.optim.lr, t.base.strategy, t.base.optim.clip) for t in trials[::2]]
-    assert tried == [(1e-3, "probe", 1.0), (1e-3, "full", 1.0), (1.0, "probe", 1.0), (1.0, "full", 1.0), (0.03, "scratch", 0.5)]
+    assert tried == [
+        (1e-3, "linear_probe", 1.0),
+        (1e-3, "full", 1.0),
+        (1.0, "linear_probe", 1.0),
+        (1.0, "full", 1.0),
+        (0.03, "scratch", 0.5),
+    ]
     assert [t.base.seed for t in trials] == [0, 3] * 5 and len({t.id for t in trials}) == 10
     assert trials[-1].about["overrides"] == {"optim.clip": 0.5} and trials[0].about["task"] == "t"
     assert trials[-1].values == {"optim.lr": 0.03, "strategy": "scratch", "optim.clip": 0.5}
@@ -32,7 +38,7 @@ def test_all_combinations_then_the_points_each_with_all_seeds():
 
 
 def test_objects_can_be_swept_by_their_calls():
-    grid = {"strategy": (strategies.probe(), strategies.freeze_first(1))}
+    grid = {"strategy": (strategies.linear_probe(), strategies.freeze_first(1))}
     trials = sweep_grid.plan(of_kind("classification"), title="t", grid=grid, seeds=(0,))
-    assert [t.values["strategy"] for t in trials] == ["probe", "freeze_first(1)"] and len({t.id for t in trials}) == 2
+    assert [t.values["strategy"] for t in trials] == ["linear_probe", "freeze_first(1)"] and len({t.id for t in trials}) == 2
     json.dumps([t.about for t in trials])

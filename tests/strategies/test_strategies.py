@@ -6,8 +6,8 @@ import pytest
 from tljax import models, strategies, trees
 
 NAMES = [
-    "scratch", "probe", "freeze_first(2)", "full", "full(backbone_rate=0.1)", "layerwise_decay(gamma=0.5)", "gradual_unfreezing",
-    "gradual_unfreezing(per=3)", "lp_ft",
+    "scratch", "linear_probe", "freeze_first(2)", "full", "full(backbone_rate=0.1)", "layerwise_decay(decay=0.5)", "gradual_unfreezing",
+    "gradual_unfreezing(phase_length=3)", "lp_ft",
 ]  # fmt: skip
 MODELS = {"resnet20_cifar(width=4)": {}, "cnn(widths=(4, 4))": {}, "mlp(widths=(4,))": {}}
 
@@ -42,20 +42,20 @@ def frozen(name, stages=("stem", "a", "b")):
 
 
 def test_masks_by_name_and_count():
-    assert frozen("probe") == [(0, {"stem", "a", "b"})]
+    assert frozen("linear_probe") == [(0, {"stem", "a", "b"})]
     assert frozen("freeze_first(2)") == [(0, {"stem", "a"})]
     assert frozen("freeze_first(0)") == frozen("full") == frozen("scratch") == frozen("layerwise_decay") == [(0, set())]
     assert frozen("lp_ft(probe=0.25)") == [(0, {"stem", "a", "b"}), (10, set())]
     assert frozen("lp_ft(probe=5)") == [(0, {"stem", "a", "b"}), (5, set())]
     ladder = [{"stem", "a", "b"}, {"stem", "a"}, {"stem"}, set()]
     assert frozen("gradual_unfreezing") == list(zip([0, 10, 20, 30], ladder, strict=True))
-    assert frozen("gradual_unfreezing(per=4)") == list(zip([0, 4, 8, 12], ladder, strict=True))
+    assert frozen("gradual_unfreezing(phase_length=4)") == list(zip([0, 4, 8, 12], ladder, strict=True))
 
 
 def test_rates_fall_from_the_head_down():
     stages = ("stem", "a", "b")
     params = {"backbone": {s: {"kernel": 0} for s in stages}, "head": {"kernel": 0}}
-    phase = strategies.create("layerwise_decay(gamma=0.5)", stages).phases[0]
+    phase = strategies.create("layerwise_decay(decay=0.5)", stages).phases[0]
     rates = {p: g.lr_scale for p, g in trees.flatten(strategies.groups(phase, params)).items()}
     assert rates == {"head/kernel": 1, "backbone/b/kernel": 0.5, "backbone/a/kernel": 0.25, "backbone/stem/kernel": 0.125}
 
@@ -90,8 +90,8 @@ def test_a_stage_keeps_its_statistics_where_it_trains_more_slowly_than_at_the_fu
     backbone = lambda mode: dict.fromkeys(STAGES, mode)  # noqa: E731
     assert modes("full") == modes("scratch") == modes("gradual_unfreezing") == backbone("batch") | {"head": "batch"}
     assert modes("lp_ft") == backbone("stored") | {"head": "stored"}
-    assert modes("full(backbone_rate=0.1)") == modes("layerwise_decay") == modes("probe") == backbone("stored") | {"head": "batch"}
-    assert modes("layerwise_decay(gamma=1.0)") == modes("full") and modes("freeze_first(2)")["a"] == "stored"
+    assert modes("full(backbone_rate=0.1)") == modes("layerwise_decay") == modes("linear_probe") == backbone("stored") | {"head": "batch"}
+    assert modes("layerwise_decay(decay=1.0)") == modes("full") and modes("freeze_first(2)")["a"] == "stored"
     for name in ("freeze_first(2)", "scratch"):
         chosen = dataclasses.replace(strategies.create(name, STAGES), trained_bn="stored")
         assert set(modes(chosen).values()) == {"stored"}
@@ -100,7 +100,7 @@ def test_a_stage_keeps_its_statistics_where_it_trains_more_slowly_than_at_the_fu
 
 
 def test_rules_say_whose_statistics_a_part_uses_and_the_first_wins():
-    assert modes("probe", bn=(("a", "batch"),)) == {"stem": "stored", "a": "batch", "b": "stored", "head": "batch"}
+    assert modes("linear_probe", bn=(("a", "batch"),)) == {"stem": "stored", "a": "batch", "b": "stored", "head": "batch"}
     assert modes("scratch", bn=(("s.*", "stored"), ("stem|b", "recalibrate"))) == {
         "stem": "stored", "a": "batch", "b": "recalibrate", "head": "batch",
     }  # fmt: skip
@@ -131,7 +131,7 @@ def test_a_strategy_without_stages_is_a_call_that_create_completes():
     assert str(call) == "freeze_first(2)" and hash(call) == hash(strategies.freeze_first(2)) != hash(strategies.freeze_first(1))
     assert strategies.create(call, STAGES) == strategies.create("freeze_first(2)", STAGES) == strategies.freeze_first(2, stages=STAGES)
     assert strategies.create(call, STAGES).call == "freeze_first(2)"
-    built = strategies.create("probe", STAGES)
+    built = strategies.create("linear_probe", STAGES)
     assert strategies.create(built, STAGES) is built
 
 
@@ -140,8 +140,8 @@ def test_a_strategy_without_stages_is_a_call_that_create_completes():
     [
         (lambda: strategies.create("freeze_first(9)", ("a",)), "has 1 stages"),
         (lambda: strategies.create("freeze_first", ("a",)), "missing a required argument"),
-        (lambda: strategies.create("layerwise_decay(gamma=2)", ("a",)), "gamma"),
-        (lambda: strategies.create("full(backbone_rate=0)", ("a",)), "use probe"),
+        (lambda: strategies.create("layerwise_decay(decay=2)", ("a",)), r"decay=2\): .*\(0, 1\]"),
+        (lambda: strategies.create("full(backbone_rate=0)", ("a",)), "use linear_probe"),
         (lambda: strategies.spans(strategies.create("lp_ft(probe=50)", ("a",)), 40), "at least one step"),
         (lambda: strategies.spans(strategies.create("gradual_unfreezing", ("a", "b", "c")), 2), "at least one step"),
         (lambda: strategies.Strategy(()), "at least one phase"),
@@ -154,7 +154,7 @@ def test_mistakes_are_named(make, said):
 
 
 def test_an_unknown_strategy_names_the_known_ones():
-    with pytest.raises(KeyError, match="did you mean probe"):
+    with pytest.raises(KeyError, match="did you mean linear_probe"):
         strategies.create("prob", ("a",))
 
 

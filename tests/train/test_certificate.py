@@ -116,7 +116,7 @@ def bounded(held):
     return held.step_flops <= certificate.TOLERANCE * held.suffix_flops + beyond
 
 
-@pytest.mark.parametrize("strategy", ["probe", "freeze_first(1)", "freeze_first(2)"])
+@pytest.mark.parametrize("strategy", ["linear_probe", "freeze_first(1)", "freeze_first(2)"])
 def test_a_frozen_prefix_costs_its_forward_pass_and_nothing_else(strategy):
     setup, phase, state, whole = wide(strategy)
     held = proof(looped(setup, phase), setup, phase, state, whole)
@@ -168,7 +168,7 @@ def thrown(phase):
 
 
 def test_fault_clip_before_the_split():
-    setup, phase, state, whole = wide("probe")
+    setup, phase, state, whole = wide("linear_probe")
     everything = dataclasses.replace(phase, trainable=frozenset(trees.flatten(state.params)), optimizer=thrown(phase))
     held = proof(looped(setup, everything), setup, phase, state, whole)
     assert any("FLOP" in p for p in held.problems) and held.ratio > 1.5
@@ -200,7 +200,7 @@ def test_a_cached_phase_has_its_certificate_too(tmp_path):
 
 def test_fault_decay_outside_the_group():
     """Weight decay over all parameters: frozen weights shrink."""
-    run = tiny("probe")
+    run = tiny("linear_probe")
     sound = run.step(run.plans[0])
 
     def faulty(state, batch):
@@ -214,7 +214,7 @@ def test_fault_decay_outside_the_group():
 
 
 def test_fault_a_teacher_that_moves():
-    run = tiny("probe", model="cnn(widths=(4, 4))", objective=teacher)
+    run = tiny("linear_probe", model="cnn(widths=(4, 4))", objective=teacher)
     sound = run.step(run.plans[0])
 
     def faulty(state, batch):
@@ -235,7 +235,7 @@ def test_fault_batch_norm_of_a_frozen_stage_in_training_mode():
 
 
 def test_fault_optimizer_state_for_frozen_leaves():
-    run = tiny("probe")
+    run = tiny("linear_probe")
     everything = tiny("full")
     state = run.begin().replace(opt_state=everything.begin().opt_state)
     held = certificate.certify(program.build(lambda s, b: (s, {}), state, batch(0)), run.plans[0], state)
@@ -245,7 +245,7 @@ def test_fault_optimizer_state_for_frozen_leaves():
 
 
 def test_a_phase_that_does_not_hold_is_refused(tmp_path, monkeypatch):
-    run = tiny("probe")
+    run = tiny("linear_probe")
     sound = run.step(run.plans[0])
     monkeypatch.setattr(
         step, "make_step", lambda setup, phase, in_program=None: lambda s, b: sound(s.replace(params=jax.tree.map(jnp.sin, s.params)), b)
@@ -259,6 +259,6 @@ def test_a_phase_that_does_not_hold_is_refused(tmp_path, monkeypatch):
 
 
 def test_statistics_that_are_updated_by_request_are_named_as_such_by_the_plan():
-    run = tiny("probe", bn=((".*", "batch"),))
+    run = tiny("linear_probe", bn=((".*", "batch"),))
     held = run.certify(run.step(run.plans[0]), run.plans[0], run.begin())
     assert held.problems == () and held.fixed_statistics == 0

@@ -16,7 +16,7 @@ RECALIBRATED = ((".*", "recalibrate"),)
 
 
 def test_pretrained_values_go_in_and_a_new_head_is_imprinted_through_recalibrated_statistics():
-    setup = dataclasses.replace(tiny("probe", bn=RECALIBRATED).training, head_init="imprint")
+    setup = dataclasses.replace(tiny("linear_probe", bn=RECALIBRATED).training, head_init="imprint")
     state = initialization.initialize(setup, None)
     assert same(state.params["backbone"], setup.pretrained["params"]["backbone"])
     assert not same(state.stats, setup.pretrained["batch_stats"])
@@ -40,7 +40,7 @@ def test_recalibrated_statistics_are_those_of_the_data():
 
 
 def test_statistics_are_recalibrated_on_the_target_where_there_is_one():
-    run = tiny("probe", objective="cross_entropy(stream='source')", make=two_streams, bn=RECALIBRATED)
+    run = tiny("linear_probe", objective="cross_entropy(stream='source')", make=two_streams, bn=RECALIBRATED)
     target = np.concatenate([two_streams(k)["target"]["x"] for k in range(3)])
     kernel = run.training.pretrained["params"]["backbone"]["stem"]["conv"]["kernel"]
     out = jax.lax.conv_general_dilated(target, kernel, (1, 1), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC"))
@@ -92,7 +92,7 @@ def _numbered(name, labels):
     task = tasks.create(name)
     if name == "regression":
         task = dataclasses.replace(task, mean=(100.0,), std=(5.0,))
-    run = tiny("probe", model="cnn(widths=(8, 16))", objective=task.objective, outputs=labels.shape[1] if labels.ndim == 2 else 3)
+    run = tiny("linear_probe", model="cnn(widths=(8, 16))", objective=task.objective, outputs=labels.shape[1] if labels.ndim == 2 else 3)
     rows = {**DATA, "label": labels}
     halves = [{key: value[part] for key, value in rows.items()} for part in (slice(12), slice(12, 24))]
     setup = dataclasses.replace(
@@ -134,7 +134,7 @@ def test_a_head_init_may_be_a_function():
         seen.append((features.shape, labels.shape, outputs))
         return np.full((features.shape[1], outputs), 2.0, np.float32), np.zeros(outputs, np.float32)
 
-    state = initialization.initialize(dataclasses.replace(tiny("probe").training, head_init=mine), None)
+    state = initialization.initialize(dataclasses.replace(tiny("linear_probe").training, head_init=mine), None)
     assert seen == [((24, 4), (24, 3), 3)] and (np.asarray(state.params["head"]["kernel"]) == 2).all()
 
 
@@ -153,7 +153,7 @@ def prepared():
 
 
 def test_the_objective_is_prepared_after_the_head_and_initialized_before_it():
-    run = tiny("probe", objective=prepared)
+    run = tiny("linear_probe", objective=prepared)
     state = initialization.initialize(dataclasses.replace(run.training, head_init="zeros"), None)
     assert float(state.objective["count"]) == 24 and float(state.objective["head"]) == 0
     assert same(state.params["objective"]["anchor"], {"kernel": run.training.pretrained["params"]["head"]["kernel"]})
@@ -162,7 +162,7 @@ def test_the_objective_is_prepared_after_the_head_and_initialized_before_it():
 
 
 def test_features_of_named_streams_come_from_the_labeled_one():
-    run = tiny("probe", objective="cross_entropy(stream='source')", make=two_streams)
+    run = tiny("linear_probe", objective="cross_entropy(stream='source')", make=two_streams)
     features, labels = initialization.collect_features(run.training, run.training.pretrained)
     assert features.shape == (24, 4) and labels.shape == (24, 3) and (labels.argmax(1) == DATA["label"]).all()
     assert next(stream_of_two(0))["target"]["x"].shape[0] == 4 and batch(0)["x"].shape[0] == 8

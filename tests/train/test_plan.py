@@ -18,7 +18,7 @@ def one(**changes):
 
 
 def test_dropout_is_on_where_parameters_train_unless_the_phase_says_otherwise():
-    parts = [tiny(strategy).plans[0].train for strategy in ("full", "freeze_first(1)", "probe", one(train=("head",)), one(train=()))]
+    parts = [tiny(strategy).plans[0].train for strategy in ("full", "freeze_first(1)", "linear_probe", one(train=("head",)), one(train=()))]
     assert parts == [("stem", "stage1", "head"), ("stage1", "head"), ("head",), ("head",), ()]
     seeds = [np.uint32(0), np.uint32(1)]  # of the dropout
     for strategy, still in ((one(), False), (one(train=()), True)):

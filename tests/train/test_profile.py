@@ -37,7 +37,7 @@ def test_the_trace_holds_the_steps_asked_for_across_phases_and_of_a_resumed_run_
 
 
 def test_a_run_that_ends_early_closes_its_trace_and_no_steps_leave_no_folder(tmp_path):
-    run = tiny("probe")
+    run = tiny("linear_probe")
     with pytest.raises(Killed):
         run.run(tmp_path / "cut", batches=dying(3), profiled=range(1, 9))
     assert traced_steps(tmp_path / "cut" / "profile") == [1, 2]

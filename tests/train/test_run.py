@@ -247,7 +247,7 @@ def test_a_checkpoint_of_another_shape_is_refused(ladder, tmp_path):
 
 
 def test_checkpoints_hold_what_trains_and_init_the_rest(tmp_path):
-    run = tiny("probe")
+    run = tiny("linear_probe")
     state = run.run(tmp_path)
     shapes = initialization.shapes_at(run.training, STEPS)
     with checkpoint.Checkpoints(tmp_path, plan.ever_trained(run.plans)) as checkpoints:
@@ -261,7 +261,7 @@ def test_checkpoints_hold_what_trains_and_init_the_rest(tmp_path):
 
 
 def test_best_is_the_best_evaluated_and_survives_a_resume(tmp_path):
-    run = tiny("probe")
+    run = tiny("linear_probe")
     shapes = initialization.shapes_at(run.training, STEPS)
     scores = {1: 0.3, 2: 0.9, 3: 0.9, 4: 0.5}
     for part in ((1, 2), (2, 3, 4)):
@@ -278,7 +278,7 @@ def test_best_is_the_best_evaluated_and_survives_a_resume(tmp_path):
 
 
 def test_no_best_is_said_so(tmp_path):
-    run = tiny("probe")
+    run = tiny("linear_probe")
     shapes = initialization.shapes_at(run.training, 0)
     with (
         checkpoint.Checkpoints(tmp_path, frozenset()) as checkpoints,

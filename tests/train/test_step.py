@@ -14,14 +14,14 @@ from tljax.objectives import Aux, Objective, cross_entropy
 from tljax.train import initialization, program
 
 
-@pytest.mark.parametrize("strategy", ["probe", "freeze_first(1)"])
+@pytest.mark.parametrize("strategy", ["linear_probe", "freeze_first(1)"])
 @pytest.mark.parametrize("mode", ["stored", "batch"])
 def test_what_is_frozen_keeps_its_bits_and_what_keeps_its_statistics_keeps_them(strategy, mode):
     run = tiny(strategy, accumulate=2, ema=0.9, bn=(("stage1", mode),))
     before = run.begin()
     before = jax.tree.map(np.array, (before.params, before.stats))
     state, metrics = run.advance(50)
-    still = "backbone/" if strategy == "probe" else "backbone/stem/"
+    still = "backbone/" if strategy == "linear_probe" else "backbone/stem/"
     assert same(before[0], state.params, lambda p: p.startswith(still))
     assert same(before[1], state.stats, lambda p: mode == "stored" or p.startswith("backbone/stem/"))
     assert same(before[1], state.stats) == (mode == "stored")
@@ -197,7 +197,7 @@ def test_a_head_without_parameters_trains_the_backbone():
     flat = trees.flatten(before)
     assert all(not np.array_equal(v, flat[p]) for p, v in trees.flatten(state.params).items())
     with pytest.raises(ValueError, match="trains no parameter"):
-        tiny("probe", model="cnn(widths=(4, 3))", head="features")
+        tiny("linear_probe", model="cnn(widths=(4, 3))", head="features")
 
 
 def test_a_phase_that_begins_at_a_stage_takes_the_step_of_the_frozen_prefix():
@@ -247,13 +247,13 @@ def test_a_stream_that_is_not_named_is_said():
 
 
 def test_the_program_names_its_leaves():
-    run = tiny("probe")
+    run = tiny("linear_probe")
     built = run.program()
     assert isinstance(built, program.Program) and "params/backbone/stem/conv/kernel" in built.names and built.flops() > 0
 
 
 def test_the_gradient_norm_is_clipped_over_trained_leaves_only():
-    run = tiny("probe", clip=1e-3)
+    run = tiny("linear_probe", clip=1e-3)
     state, grads = run.begin(), {"head": {"kernel": jnp.ones((4, 3)), "bias": jnp.zeros(3)}}
     updates, _ = run.plans[0].optimizer(0.1).update(grads, state.opt_state, {"head": state.params["head"]})
     assert updates["head"].keys() == {"kernel", "bias"} and "backbone" not in updates

@@ -25,7 +25,7 @@ def compare(
     base: Any,
     workdir: str | os.PathLike[str],
     *,
-    strategies: Sequence[str] = ("scratch", "probe", "full"),
+    strategies: Sequence[str] = ("scratch", "linear_probe", "full"),
     rates: Sequence[float] = (1e-3, 3e-3, 1e-2),
     seeds: Sequence[int] = (0, 1, 2),
     build: Callable[[Any], Run] = lambda run: run,

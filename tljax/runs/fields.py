@@ -1,4 +1,4 @@
-"""Changes of a dataclass by the names of its fields: ``{"optim.lr": 3e-3, "strategy": "probe"}``."""
+"""Changes of a dataclass by the names of its fields: ``{"optim.lr": 3e-3, "strategy": "linear_probe"}``."""
 
 import dataclasses
 import difflib

@@ -43,7 +43,7 @@ def sweep(
     Args:
       base: a `Run`, or a recipe (a dataclass) of which `build` makes one.
       workdir: of the sweep.
-      grid: field -> its values, such as ``{"optim.lr": (1e-3, 3e-3), "strategy": ("probe", "full")}``; all combinations are settings.
+      grid: field -> its values, such as ``{"optim.lr": (1e-3, 3e-3), "strategy": ("scratch", "full")}``; all combinations are settings.
       points: further settings ``{field: value}``.
       seeds: every setting runs once with each.
       build: ``changed base -> Run``.

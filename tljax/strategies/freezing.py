@@ -1,4 +1,4 @@
-"""One phase, some stages frozen: scratch, probe, freeze_first, full."""
+"""One phase, some stages frozen: scratch, linear_probe, freeze_first, full."""
 
 from tljax.strategies.strategy import FROZEN, TRAINED, Group, Phase, Strategy, register
 
@@ -15,7 +15,7 @@ def scratch(*, stages: tuple[str, ...]) -> Strategy:
 
 
 @register
-def probe(*, stages: tuple[str, ...]) -> Strategy:
+def linear_probe(*, stages: tuple[str, ...]) -> Strategy:
     """Only the head trains, on frozen features (Alain and Bengio 2016)."""
     return Strategy((Phase((("backbone/.*", FROZEN), (".*", TRAINED))),))
 
@@ -32,5 +32,5 @@ def freeze_first(k: int, *, stages: tuple[str, ...]) -> Strategy:
 def full(backbone_rate: float = 1.0, *, stages: tuple[str, ...]) -> Strategy:
     """Everything trains from the pretrained values; `backbone_rate` is the backbone's learning rate as a share of the head's."""
     if backbone_rate <= 0:
-        raise ValueError(f"full(backbone_rate={backbone_rate}): must be positive; to freeze the backbone, use probe")
+        raise ValueError(f"full(backbone_rate={backbone_rate}): must be positive; to freeze the backbone, use linear_probe")
     return Strategy((Phase((("backbone/.*", Group(backbone_rate)), (".*", TRAINED))),))

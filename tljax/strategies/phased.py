@@ -5,19 +5,18 @@ from tljax.strategies.strategy import FROZEN, TRAINED, Group, Phase, Strategy, r
 
 
 @register
-def gradual_unfreezing(per: int | float | None = None, *, stages: tuple[str, ...]) -> Strategy:
-    """First the head, then one more stage from the top every `per` steps (Howard and Ruder 2018, ULMFiT, section 3.3).
+def gradual_unfreezing(phase_length: int | float | None = None, *, stages: tuple[str, ...]) -> Strategy:
+    """First the head, then one more stage from the top every `phase_length` steps (Howard and Ruder 2018, ULMFiT, section 3.3).
 
     Args:
-      per: length of each phase: an int is steps, a float a fraction of all steps; default: equal phases, the last with every stage.
+      phase_length: an int is steps, a float a fraction of all steps; None: equal phases, the last one with every stage.
       stages: of the model.
     """
     n = len(stages)
-    length = 1 / (n + 1) if per is None else per
+    length = 1 / (n + 1) if phase_length is None else phase_length
     if length <= 0:
-        raise ValueError(f"gradual_unfreezing(per={per}): must be positive")
-    below = [stages[: n - i] for i in range(n + 1)]
-    return Strategy(tuple(Phase((*frozen_stages(still), (".*", TRAINED)), until=length * (i + 1)) for i, still in enumerate(below)))
+        raise ValueError(f"gradual_unfreezing(phase_length={phase_length}): must be positive")
+    return Strategy(tuple(Phase((*frozen_stages(stages[: n - i]), (".*", TRAINED)), until=length * (i + 1)) for i in range(n + 1)))
 
 
 @register
