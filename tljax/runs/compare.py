@@ -15,7 +15,7 @@ import numpy as np
 import tqdm
 
 from tljax.report import curves, table, transfer
-from tljax.runs import fields, spec, trials, workdirs
+from tljax.runs import fields, renamed, spec, trials, workdirs
 from tljax.runs.fit import fit
 from tljax.runs.run import Run
 from tljax.train import logger
@@ -75,7 +75,7 @@ def _signed(row: Mapping[str, Any]) -> float:
 
 def _trained(rows: trials.Trials, run: Run, bar: Any) -> dict[str, Any]:
     """The trial's row, trained first if it is not in `trials.jsonl`."""
-    name = trial_id(run)
+    name = trials.stored_name(rows.folder, trial_ids(run), rows.rows)
     root = rows.folder / "trials" / name
 
     def train() -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _trained(rows: trials.Trials, run: Run, bar: Any) -> dict[str, Any]:
     bar.set_description(name)
     row = rows.once(name, train)
     bar.update()
-    return row
+    return row | {"strategy": str(run.strategy)}
 
 
 def _measured(rows: trials.Trials, run: Run, row: dict[str, Any], bar: Any) -> dict[str, Any]:
@@ -111,13 +111,13 @@ def _measured(rows: trials.Trials, run: Run, row: dict[str, Any], bar: Any) -> d
     bar.set_description(name)
     both = rows.once(name, measure_test)
     bar.update()
-    return both
+    return both | {"strategy": str(run.strategy)}
 
 
-def trial_id(run: Run) -> str:
-    """A folder name that tells strategy, rate and seed."""
-    strategy = re.sub(r"[^\w.=-]+", "-", str(run.strategy)).strip("-")
-    return f"{strategy}_lr{run.optim.lr:g}_seed{run.seed}"
+def trial_ids(run: Run) -> list[str]:
+    """Folder names that tell strategy, rate and seed: today's, then the one of an earlier version where that differs."""
+    strategies = [re.sub(r"[^\w.=-]+", "-", spelling).strip("-") for spelling in renamed.spellings(str(run.strategy))]
+    return [f"{strategy}_lr{run.optim.lr:g}_seed{run.seed}" for strategy in strategies]
 
 
 def report(rows: Sequence[dict[str, Any]], root: pathlib.Path, title: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from tljax import data, metrics, objectives, trees, weights
 from tljax.evaluate import measure
 from tljax.report import curves, pictures
-from tljax.runs import opening, setup, workdirs
+from tljax.runs import opening, renamed, setup, workdirs
 from tljax.runs.pretrained import Pretrained
 from tljax.runs.run import Run
 from tljax.train import logger, plan, sharding
@@ -105,7 +105,7 @@ def finish(ready: setup.Setup, root: pathlib.Path, variables: Mapping[str, Any],
 
 def read(root: pathlib.Path) -> Result:
     """The result of a finished workdir."""
-    summary = workdirs.finished(root) or {}
+    summary = renamed.entries(workdirs.finished(root) or {})
     opened = opening.open(root)
     return Result(summary["selected_step"], summary["score"], summary["metrics"], opened, summary["certificate"], summary)
 

@@ -7,6 +7,7 @@ selected and measured on the test split; the table shows all that ever were. A t
 call tries it again.
 """
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,6 +57,7 @@ def sweep(
     planned = sweep_grid.plan(base, title=title, grid=grid, points=points, seeds=seeds)
     root = pathlib.Path(workdir)
     done = {row["id"] for row in trials.read(root)}
+    planned = [dataclasses.replace(trial, id=trials.stored_name(root, sweep_grid.ids(trial), done)) for trial in planned]
     build = partial(_built, build, root)
     entries = {"program": "sweep"} | {name: v for name, v in spec.spec(build(base)).items() if not name.startswith("compilation_cache")}
     workdirs.check(entries, root)
@@ -67,7 +69,9 @@ def sweep(
     for trial in planned:
         if trial.about["setting"] == best:
             table.once(f"{trial.id}_test", partial(_test, trial, build, root))
-    rows += [row for row in table.rows.values() if row["split"] == "test"]  # of settings that an earlier call selected, too
+    about = {f"{trial.id}_test": _named(trial) for trial in planned}
+    tested = [row for row in table.rows.values() if row["split"] == "test"]  # of settings that an earlier call selected, too
+    rows += [row | about.get(row["id"], {}) for row in tested]
     values = {trial.about["setting"]: trial.values for trial in planned}
     names = dict.fromkeys([*planned[0].values, *(name for row in rows for name in row["overrides"])])
     recipe = {name: fields.value(base, name) for name in names}
@@ -103,13 +107,18 @@ def _bar(planned: Sequence[Trial], done: set[str]) -> Iterator[Trial]:
 def _row(table: trials.Trials, trial: Trial, build: Build) -> dict[str, Any]:
     """The row of a trial; one that did not fit into memory is not kept, since that tells of the device at the time."""
     try:
-        return table.once(trial.id, partial(_train, trial, build, table.folder))
+        return table.once(trial.id, partial(_train, trial, build, table.folder)) | _named(trial)
     except jax.errors.JaxRuntimeError as e:
         if "RESOURCE_EXHAUSTED" not in str(e):
             raise
         row = {"id": trial.id} | trial.about | {"error": f"out of memory: {str(e).splitlines()[0]}"}
     _tell(trial, row)
     return row
+
+
+def _named(trial: Trial) -> dict[str, Any]:
+    """The trial's setting in today's names; the row may have been written by an earlier version."""
+    return {name: trial.about[name] for name in ("setting", "overrides")}
 
 
 def _train(trial: Trial, build: Build, folder: pathlib.Path) -> dict[str, Any]:

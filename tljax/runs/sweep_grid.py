@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tljax.runs import fields
+from tljax.runs import fields, renamed
 
 FIXED = {
     "seed": "sweep.seeds does",
@@ -113,6 +113,14 @@ def _trial(variant: Any, setting: Mapping[str, Any], seed: int, values: dict[str
 
 def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str | tuple | list | None) else str(value)
+
+
+def ids(trial: Trial) -> list[str]:
+    """The trial's id, then the one that an earlier version gave it, where that differs."""
+    overrides = trial.about["overrides"]
+    spellings = renamed.spellings(str(overrides["strategy"])) if "strategy" in overrides else [""]
+    earlier = folder_name(overrides | {"strategy": spellings[-1]}) if len(spellings) > 1 else trial.about["setting"]
+    return list(dict.fromkeys([trial.id, f"{earlier}_seed{trial.about['seed']}"]))
 
 
 def folder_name(overrides: Mapping[str, Any]) -> str:

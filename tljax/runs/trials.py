@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import jax
@@ -51,6 +51,11 @@ def read(folder: pathlib.Path) -> list[dict[str, Any]]:
             raise ValueError(f"{path}: line {number} is damaged; delete it, and its job runs again") from None
         rows.append(row)
     return rows
+
+
+def stored_name(folder: pathlib.Path, names: Sequence[str], done: Container[str]) -> str:
+    """The first of a trial's possible names that has a row among `done` or a folder; the first name where none has."""
+    return next((name for name in names if name in done or (folder / "trials" / name).is_dir()), names[0])
 
 
 def measure_test(run: Run, root: pathlib.Path) -> tuple[dict[str, Any], int]:

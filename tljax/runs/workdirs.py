@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from tljax import __version__, weights
-from tljax.runs import spec
+from tljax.runs import renamed, spec
 from tljax.train import checkpoint, logger
 
 RUN, RESULT, START = "run.json", "result.json", "start.json"
@@ -30,7 +30,7 @@ def check(entries: dict[str, Any], workdir: str | os.PathLike[str]) -> pathlib.P
         )
     if (root / RUN).exists():
         before = read_json(root / RUN).get("run", {})
-        if changed := spec.differences(before, entries):
+        if changed := spec.differences(renamed.entries(before), renamed.entries(entries)):
             raise ValueError(f"{root} holds another run: {'; '.join(changed)}. Go on with the old values, or take another workdir")
     return root
 
