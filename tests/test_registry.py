@@ -40,7 +40,7 @@ def test_arguments_defaults_and_errors():
     with pytest.raises(ValueError, match=r"thing\(d=1\)'.*it is called as thing\(a"):
         registry.create("thing(d=1)")
     for bad in ("adding('x')", "adding(1.5)", "adding(True)", "adding(None)"):
-        with pytest.raises(ValueError, match=r"a=.* is \w+, wanted int; it is called as adding\(a"):
+        with pytest.raises(ValueError, match=r"a=.* is \w+, expected int; it is called as adding\(a"):
             registry.create(bad)
     assert registry.create("widths((1, 2), None)") == ((1, 2), None) and registry.create("widths((1,), 3)") == ((1,), 3.0)
     with pytest.raises(ValueError, match="widths=3 is int"):
@@ -118,7 +118,7 @@ def test_an_object_passes_through():
 
 
 def test_each_of_many_positional_arguments_has_its_type():
-    with pytest.raises(ValueError, match=r"values='x' is str, wanted int; it is called as number\(\*values: int\)"):
+    with pytest.raises(ValueError, match=r"values='x' is str, expected int; it is called as number\(\*values: int\)"):
         things().create("number(1, 'x')")
 
 

@@ -50,13 +50,13 @@ def test_a_rule_that_covers_too_little_is_named(rules, said):
 
 
 def test_bad_trees_are_refused():
-    with pytest.raises(ValueError, match="cannot be part of a path"):
+    with pytest.raises(ValueError, match="cannot be a key of a parameter tree"):
         trees.flatten({"a/b": 1})
-    with pytest.raises(ValueError, match="given twice: a"):
+    with pytest.raises(ValueError, match="two of the trees to merge hold a"):
         trees.merge({"a": 1}, {"a": 2})
     with pytest.raises(ValueError, match=r"runs through a leaf"):
         trees.unflatten({"a": 1, "a/b": 2})
-    with pytest.raises(ValueError, match="do not fit"):
+    with pytest.raises(ValueError, match="need the same paths; only one of the two has backbone"):
         trees.split(PARAMS, {"head": {"bias": 0}}, frozen={0})
     with pytest.raises(ValueError, match="matches no parameter"):
         trees.subset(PARAMS, ["haed/.*"])
@@ -75,3 +75,11 @@ def test_the_table_sums_by_stage_and_names_groups():
     assert f"{trees.nbytes(PARAMS):,}" == table.splitlines()[-1].split()[-1] == "80"
     assert trees.size(PARAMS) == 15
     assert "backbone/stem/kernel" not in trees.describe(PARAMS, groups, leaves=False)
+
+
+def test_the_prefix_of_a_part_begins_its_paths_and_no_others():
+    paths = trees.flatten(PARAMS)
+    assert [[p for p in paths if p.startswith(trees.part_prefix(part))] for part in ("stem", "top", "head")] == [
+        ["backbone/stem/kernel"], ["backbone/top/kernel"], ["head/bias"]
+    ]  # fmt: skip
+    assert not any(path.startswith(trees.part_prefix("ste")) for path in paths)

@@ -1,8 +1,8 @@
 """Named factories, chosen by a call expression such as ``freeze_first(2)`` or ``mlp(widths=(64, 64))``.
 
-A room that users extend (backbones, heads, strategies, objectives, sources, key tables) owns one `Registry`. A new entry is one new
-file in that room, or for the zoo one new folder, with a decorated function: nothing else is edited. A room imports all its files; the zoo
-is imported by name, at the first lookup.
+Each package that users extend (backbones, heads, strategies, objectives, sources, key tables) owns one `Registry`. A new entry is a new
+file in that package, or a new folder in the zoo, with a decorated function; nothing else is edited. A package imports all its files when it
+is imported; the zoo's folders are imported when a name is first looked up.
 """
 
 import ast
@@ -38,8 +38,9 @@ class Call:
 class Registry:
     """Factories of one kind by name; `create` calls one from its expression.
 
-    A factory called directly remembers its call: where the result is a dataclass with a field `call`, the expression stands there. Called
-    without a keyword-only argument that has no default (a strategy's `stages`), it gives a `Call`, which `create` completes.
+    A factory that is called directly remembers its call: if the result is a dataclass with a field `call`, that field holds the
+    expression. A keyword-only argument without a default (a strategy's `stages`) may be left out; the result is then a `Call`, which
+    `create` completes.
 
     Args:
       kind: noun for error messages.
@@ -102,16 +103,17 @@ class Registry:
         return self._factories[name]
 
     def create(self, expression: Any, **defaults: Any) -> Any:
-        """Call the factory named by `expression` with the literal arguments written in it; an object that is no expression is returned.
+        """Call the factory that `expression` names, with the literal arguments written in it; any other object is returned as it is.
 
         Keyword-only parameters without a default are the caller's to fill (a strategy's `stages`), not the expression's.
 
         Args:
           expression: ``"name"`` or ``"name(arg, key=value)"`` with Python literals; or a `Call`; or the object itself.
-          **defaults: passed on where the factory takes them; what the expression says wins.
+          **defaults: arguments for factories that take them; the expression's own arguments win.
 
         Raises:
-          KeyError: unknown name. ValueError: not a call of literals, or arguments that the factory does not take.
+          KeyError: unknown name.
+          ValueError: no call with literal arguments, or arguments that the factory does not take.
         """
         if not isinstance(expression, str | Call):
             return expression
@@ -137,7 +139,7 @@ class Registry:
 
 
 def _recording(factory: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The factory, whose results remember their call; a `Call` where a keyword-only argument without default is not given."""
+    """Wrap a factory so that its results remember their call; without a keyword-only argument that it requires, the result is a `Call`."""
     required = {p.name for p in inspect.signature(factory).parameters.values() if p.kind is p.KEYWORD_ONLY and p.default is p.empty}
 
     @functools.wraps(factory)
@@ -157,7 +159,7 @@ def _marked(result: Any, call: Call) -> Any:
 
 
 def remember(result: T, expression: str) -> T:
-    """Copy a result with the expression that makes it in its field `call`, which is not passed on by `dataclasses.replace`."""
+    """Copy a result and write its expression into the field `call`. `dataclasses.replace` does not carry that field over."""
     copied = copy.copy(result)
     object.__setattr__(copied, "call", expression)
     return copied
@@ -169,15 +171,15 @@ def _check_types(signature: inspect.Signature, arguments: Mapping[str, Any]) -> 
         kind = parameter.annotation
         for one in value if parameter.kind is parameter.VAR_POSITIONAL else (value,):
             if not _fits(one, kind):
-                raise TypeError(f"{name}={one!r} is {type(one).__name__}, wanted {getattr(kind, '__name__', None) or kind}")
+                raise TypeError(f"{name}={one!r} is {type(one).__name__}, expected {getattr(kind, '__name__', None) or kind}")
 
 
-def _fits(value: Any, wanted: Any) -> bool:
-    """Whether a value is of an annotated kind, as far as one look at it tells: the elements of a tuple are not looked at."""
-    origin = typing.get_origin(wanted)
+def _fits(value: Any, annotation: Any) -> bool:
+    """True if a value has the annotated type; elements of a tuple are not checked."""
+    origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, one) for one in typing.get_args(wanted))
-    kind = origin or wanted
+        return any(_fits(value, one) for one in typing.get_args(annotation))
+    kind = origin or annotation
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if kind is int:
@@ -186,10 +188,10 @@ def _fits(value: Any, wanted: Any) -> bool:
 
 
 def parse(expression: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-    """Take ``"name(1, k=2)"`` apart into ``("name", (1,), {"k": 2})``; nothing is evaluated but literals.
+    """Parse ``"name(1, k=2)"`` into ``("name", (1,), {"k": 2})``. Only literals are evaluated.
 
     Raises:
-      ValueError: if the text is no name and no call whose arguments are literals.
+      ValueError: the text is neither a name nor a call with literal arguments.
     """
     try:
         node = ast.parse(expression.strip(), mode="eval").body
@@ -204,9 +206,9 @@ def parse(expression: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
 
 
 def publish(room: dict[str, Any], registry: Registry) -> None:
-    """Make a registry's factories attributes of their room (its `globals()`), so that ``tljax.strategies.lp_ft()`` is a call.
+    """Make a registry's factories attributes of their package (its `globals()`), so that ``tljax.strategies.lp_ft()`` is a call.
 
-    A file may bear the name of the factory in it; the factory is what the attribute then means.
+    Where a file has the name of the factory in it, the attribute is the factory.
     """
     room.update({name: registry[name] for name in registry})
 

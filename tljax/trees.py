@@ -9,8 +9,13 @@ Tree = dict[str, Any]
 Rules = Sequence[tuple[str, Any]]
 
 
+def part_prefix(part: str) -> str:
+    """The beginning of the paths of a part: ``"head/"`` for the head, ``"backbone/stage2/"`` for the stage ``stage2``."""
+    return "head/" if part == "head" else f"backbone/{part}/"
+
+
 def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested dict -> ``{path: leaf}`` in the tree's order; an empty dict vanishes. Keys are strings without ``/``.
+    """Nested dict -> ``{path: leaf}`` in the tree's order; empty dicts are dropped. Keys are strings without ``/``.
 
     Raises:
       ValueError: a key that is not a string, is empty or holds a ``/``.
@@ -18,7 +23,7 @@ def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if not isinstance(key, str) or not key or "/" in key:
-            raise ValueError(f"{key!r} cannot be part of a path: keys are non-empty strings without '/'")
+            raise ValueError(f"{key!r} cannot be a key of a parameter tree: use a non-empty string without '/'")
         if isinstance(value, Mapping):
             flat.update({f"{key}/{path}": leaf for path, leaf in flatten(value).items()})
         else:
@@ -47,7 +52,7 @@ def unflatten(flat: Mapping[str, Any]) -> Tree:
 
 
 def label(params: Mapping[str, Any], rules: Rules) -> Tree:
-    """A tree of `params`' structure that holds for each leaf the value of the first rule whose regex matches its whole path.
+    """Label each leaf with the value of the first rule whose regex matches its whole path; the result has `params`' structure.
 
     Args:
       params: nested dict of parameters (any leaves).
@@ -70,14 +75,14 @@ def label(params: Mapping[str, Any], rules: Rules) -> Tree:
 
 
 def split(params: Mapping[str, Any], labels: Mapping[str, Any], frozen: Collection[Any]) -> tuple[Tree, Tree]:
-    """``(trainable, frozen)``: two trees without common leaves; a leaf is frozen where its label is in `frozen`.
+    """``(trainable, frozen)``: each leaf goes into one of two trees, into the second where its label is in `frozen`.
 
     Raises:
-      ValueError: labels of another structure.
+      ValueError: `labels` has another structure than `params`.
     """
     flat, names = flatten(params), flatten(labels)
     if flat.keys() != names.keys():
-        raise ValueError(f"labels do not fit the parameters: {_some(sorted(flat.keys() ^ names.keys()))}")
+        raise ValueError(f"labels and parameters need the same paths; only one of the two has {_some(sorted(flat.keys() ^ names.keys()))}")
     return (
         unflatten({path: leaf for path, leaf in flat.items() if names[path] not in frozen}),
         unflatten({path: leaf for path, leaf in flat.items() if names[path] in frozen}),
@@ -88,14 +93,14 @@ def merge(*parts: Mapping[str, Any]) -> Tree:
     """Join trees without common leaves; keys come out sorted, so the order of `parts` does not matter.
 
     Raises:
-      ValueError: a leaf that stands in two parts.
+      ValueError: two parts hold the same leaf.
     """
     flat: dict[str, Any] = {}
     for part in parts:
         leaves = flatten(part)
         twice = sorted(flat.keys() & leaves.keys())
         if twice:
-            raise ValueError(f"given twice: {_some(twice)}")
+            raise ValueError(f"two of the trees to merge hold {_some(twice)}")
         flat.update(leaves)
     return unflatten(dict(sorted(flat.items())))
 
@@ -103,14 +108,14 @@ def merge(*parts: Mapping[str, Any]) -> Tree:
 def subset(params: Mapping[str, Any], patterns: Sequence[str]) -> Tree:
     """The leaves whose whole path matches one of the regexes `patterns`. Raises ValueError for a pattern that matches none."""
     flat = flatten(params)
-    kept: set[str] = set()
+    paths: set[str] = set()
     for regex in patterns:
         matcher = _compile(regex)
-        found = {path for path in flat if matcher.fullmatch(path)}
-        if not found:
+        matches = {path for path in flat if matcher.fullmatch(path)}
+        if not matches:
             raise ValueError(f"the pattern {regex!r} matches no parameter{_why(regex, matcher, list(flat))}")
-        kept |= found
-    return unflatten({path: leaf for path, leaf in flat.items() if path in kept})
+        paths |= matches
+    return pick(params, paths)
 
 
 def pick(tree: Mapping[str, Any], paths: Collection[str]) -> Tree:
@@ -138,8 +143,8 @@ def describe(params: Mapping[str, Any], groups: Mapping[str, Any] | None = None,
 
     Args:
       params: nested dict of arrays or shapes.
-      groups: tree of `params`' structure; a leaf is a name, or has `lr_scale` and `frozen` (`strategies.Group`).
-      leaves: list every leaf; otherwise only the sums by stage (the path's first two parts).
+      groups: tree of `params`' structure, whose leaves are names or `strategies.Group`.
+      leaves: list every leaf; False: only the sum of each stage (the path's first two keys).
     """
     flat = flatten(params)
     names = flatten(groups) if groups is not None else dict.fromkeys(flat, "")

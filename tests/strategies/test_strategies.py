@@ -106,7 +106,7 @@ def test_rules_say_whose_statistics_a_part_uses_and_the_first_wins():
     }  # fmt: skip
     with pytest.raises(ValueError, match=r"the rule 'c' matches no part; the parts are stem, a, b, head"):
         modes("full", bn=(("c", "batch"),))
-    with pytest.raises(ValueError, match=r"bn='frzoen': one of stored, batch, recalibrate"):
+    with pytest.raises(ValueError, match=r"bn='frzoen': expected one of stored, batch, recalibrate"):
         modes("full", bn=(("a", "frzoen"),))
 
 

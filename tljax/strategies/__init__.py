@@ -26,14 +26,16 @@ registry.publish(globals(), strategies)
 
 
 def create(expression: Any, stages: tuple[str, ...]) -> Strategy:
-    """The strategy of a call expression, for a model with these stages: ``create("freeze_first(2)", model.stages)``.
+    """Make the strategy of a call expression for a model with these stages: ``create("freeze_first(2)", model.stages)``.
 
     Args:
-      expression: a call, a `registry.Call` such as ``freeze_first(2)`` gives where no stages are named, or a `Strategy`, returned as it is.
+      expression: text; or a `registry.Call`, which ``strategies.freeze_first(2)`` returns as it knows no stages; or a `Strategy`, which is
+        returned as it is.
       stages: of the backbone, from input to output.
 
     Raises:
-      KeyError: unknown name. ValueError: arguments that it does not take or that make no sense for these stages.
+      KeyError: unknown name.
+      ValueError: arguments that the strategy does not take, or that do not fit these stages.
     """
     built: Any = strategies.create(expression, stages=tuple(stages))
     return built

@@ -1,11 +1,12 @@
 """One phase, some stages frozen: scratch, linear_probe, freeze_first, full."""
 
+from tljax import trees
 from tljax.strategies.strategy import FROZEN, TRAINED, Group, Phase, Strategy, register
 
 
 def frozen_stages(stages: tuple[str, ...]) -> tuple[tuple[str, Group], ...]:
     """Rules that freeze `stages`."""
-    return tuple((f"backbone/{stage}/.*", FROZEN) for stage in stages)
+    return tuple((f"{trees.part_prefix(stage)}.*", FROZEN) for stage in stages)
 
 
 @register
@@ -22,9 +23,13 @@ def linear_probe(*, stages: tuple[str, ...]) -> Strategy:
 
 @register
 def freeze_first(k: int, *, stages: tuple[str, ...]) -> Strategy:
-    """The first `k` stages are frozen, the rest trains (Yosinski et al. 2014). Raises ValueError unless 0 <= k <= number of stages."""
+    """The first `k` stages stay frozen, the others and the head train (Yosinski et al. 2014).
+
+    Raises:
+      ValueError: `k` is negative or larger than the number of stages.
+    """
     if not 0 <= k <= len(stages):
-        raise ValueError(f"freeze_first({k}): the model has {len(stages)} stages {stages}")
+        raise ValueError(f"freeze_first({k}): expected 0 to {len(stages)}, for the model has {len(stages)} stages {stages}")
     return Strategy((Phase((*frozen_stages(stages[:k]), (".*", TRAINED))),))
 
 

@@ -1,7 +1,7 @@
 """The first values of a new head: zeros, scaled normal, class-mean imprinting, closed-form ridge.
 
-Each takes features `[N, D]`, labels `[N, C]` in the form of the task (distributions, flags, standardized numbers; unused by the first two),
-the number of outputs C and a seed, and gives ``(kernel [D, C], bias [C])`` in float32.
+Each is a function of features `[N, D]`, labels `[N, C]`, the number of outputs C and a seed, and returns ``(kernel [D, C], bias [C])`` in
+float32. Labels have the form of the task: distributions, flags or standardized numbers. The first two ignore them.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def imprint(scale: float = 1.0) -> HeadInit:
 
     def init(features: np.ndarray, labels: np.ndarray, outputs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         if empty := np.flatnonzero(labels.sum(axis=0) <= 0).tolist():
-            raise ValueError(f"head_init imprint needs an example of every class; there is none of class {empty}")
+            raise ValueError(f"head_init imprint needs an example of every class; the training data has none of class {empty}")
         f = features.astype(np.float64)
         unit = f / np.maximum(np.linalg.norm(f, axis=1, keepdims=True), 1e-12)
         means = unit.T @ labels / labels.sum(axis=0)
@@ -56,8 +56,8 @@ def ridge(l2: float = 1.0, scale: float | None = None, *, link: tuple[float, flo
 
     Args:
       l2: the penalty.
-      scale: makes outputs of predictions between 0 and 1; None: the task's (10 for classes, 1 for numbers).
-      link: the task's ``(scale, center)``, filled in.
+      scale: factor from predictions between 0 and 1 to outputs; None: the task's (10 for classes, 1 for numbers).
+      link: the task's ``(scale, center)``, filled in by the caller.
     """
     factor, center = link[0] if scale is None else scale, link[1]
 

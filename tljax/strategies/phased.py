@@ -24,8 +24,8 @@ def lp_ft(probe: int | float = 0.5, rate: float = 0.1, *, stages: tuple[str, ...
     """Linear probe, then fine-tune everything from the probed head (Kumar et al. 2022, section 3.3).
 
     Args:
-      probe: where the probe ends: an int is a step, a float a fraction of all steps.
-      rate: learning rate of the second phase as a share of the first's.
+      probe: the end of the probe: an int is a step, a float a fraction of all steps.
+      rate: learning rate of the second phase as a share of the first phase's.
       stages: of the model.
     """
     if rate <= 0:
