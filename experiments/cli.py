@@ -14,7 +14,7 @@ from absl import app, flags
 from ml_collections import config_flags
 
 from experiments.config import Config
-from tljax.runs import fields
+from tljax.runs import overrides
 from tljax.train.checkpoint import CheckpointError
 from tljax.train.logger import NonFinite
 
@@ -84,7 +84,7 @@ def _parsed(argv: list[str]) -> list[str]:
 
 def _unknown(argv: list[str]) -> str:
     """One line on the first ``--config.FIELD`` that a config does not have, with the fields that may be meant; empty: there is none."""
-    known = list(fields.names(Config))
+    known = list(overrides.field_types(Config))
     for field in (found[1] for arg in argv if (found := re.match(r"--?(?:no)?config\.([\w.]+)", arg))):
         if field not in known:
             beside = [name for name in known if name.rpartition(".")[0] == field.rpartition(".")[0]]

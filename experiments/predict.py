@@ -11,7 +11,7 @@ from absl import flags
 import tljax
 from experiments import cli
 from tljax.report import table
-from tljax.runs import answers
+from tljax.runs import predictions
 
 WEIGHTS = flags.DEFINE_string("weights", None, "Weight file or folder, or workdir.", required=True)
 INPUT = flags.DEFINE_string("input", "", "An image, or a folder of images (searched to any depth); or a table of texts.")
@@ -31,13 +31,13 @@ def main() -> None:
     if bool(INPUT.value) == bool(DATA.value):
         raise ValueError("give --input (an image, a folder, a table of texts) or --data (a source), one of them")
     opened = tljax.open(WEIGHTS.value, best=BEST.value)
-    source = answers.source_of(opened, INPUT.value, DATA.value, column=COLUMN.value, on_error=ON_ERROR.value)
-    carried = answers.columns(INPUT.value, KEEP.value, len(source))
+    source = predictions.input_source(opened, INPUT.value, DATA.value, column=COLUMN.value, on_error=ON_ERROR.value)
+    carried = predictions.read_columns(INPUT.value, KEEP.value, len(source))
     rows = opened.predictions(source, top=TOP.value, batch_size=BATCH_SIZE.value, workers=WORKERS.value, title="predicting")
     if OUT.value:
-        print(answers.write(OUT.value, answers.joined(rows, carried)))
+        print(predictions.write(OUT.value, predictions.with_columns(rows, carried)))
         return
-    shown = [answers.shown(row) for row in answers.joined(rows, carried)]
+    shown = [predictions.display_row(row) for row in predictions.with_columns(rows, carried)]
     print(table.text(shown, list(dict.fromkeys(name for row in shown for name in row))))
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 import tljax
 from tljax import data, models, tasks
 from tljax.report import pictures
-from tljax.runs import answers
+from tljax.runs import predictions
 from tljax.tasks.segmentation import Segmentation, colors, in_size, overlay
 from tljax.train.optimizer import Optim
 
@@ -95,7 +95,7 @@ def test_ignored_pixels_do_not_count(fitted):
 
 def test_predictions_become_mask_files(fitted, tmp_path):
     result, _, _, test = fitted
-    line = answers.write(tmp_path / "p.csv", result.pretrained.predictions(test, batch_size=2))
+    line = predictions.write(tmp_path / "p.csv", result.pretrained.predictions(test, batch_size=2))
     assert "5 rows; masks in" in line
     files = sorted((tmp_path / "p_masks").iterdir())
     for i, file in enumerate(files):
@@ -108,7 +108,7 @@ def test_predictions_become_mask_files(fitted, tmp_path):
 
 @pytest.mark.parametrize(("largest", "none"), [(254, 255), (255, 65535), (999, 65535)])
 def test_mask_files_hold_any_number_of_classes(tmp_path, largest, none):
-    answers.write(tmp_path / "p.jsonl", [{"file": "a.png", "mask": np.array([[0, -1, largest]], np.int32)}])
+    predictions.write(tmp_path / "p.jsonl", [{"file": "a.png", "mask": np.array([[0, -1, largest]], np.int32)}])
     assert np.asarray(Image.open(tmp_path / "p_masks" / "000000_a.png")).tolist() == [[0, none, largest]]
 
 

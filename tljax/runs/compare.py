@@ -15,7 +15,7 @@ import numpy as np
 import tqdm
 
 from tljax.report import curves, table, transfer
-from tljax.runs import fields, renamed, spec, trials, workdirs
+from tljax.runs import overrides, renamed, spec, trials, workdirs
 from tljax.runs.fit import fit
 from tljax.runs.run import Run
 from tljax.train import logger
@@ -54,8 +54,8 @@ def compare(
     cache = first.compilation_cache or str(root.absolute() / "compiled")  # the seeds of a strategy share their programs
 
     def variant(strategy: str, rate: float, seed: int) -> Run:
-        run = build(fields.changed(base, {"strategy": strategy, "optim.lr": rate, "seed": seed}))
-        return fields.changed(run, {"measure_on": "val", "compilation_cache": cache})
+        run = build(overrides.apply(base, {"strategy": strategy, "optim.lr": rate, "seed": seed}))
+        return overrides.apply(run, {"measure_on": "val", "compilation_cache": cache})
 
     rows, measured = trials.Trials(root), []
     total = len(strategies) * (len(rates) + 2 * len(seeds) - 1)

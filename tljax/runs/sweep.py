@@ -20,7 +20,7 @@ import tqdm
 from tljax import metrics
 from tljax.report import effects
 from tljax.report import sweep as reported
-from tljax.runs import fields, setup, spec, sweep_grid, trials, workdirs
+from tljax.runs import overrides, setup, spec, sweep_grid, trials, workdirs
 from tljax.runs.fit import fit
 from tljax.runs.run import Run
 from tljax.runs.sweep_grid import Trial
@@ -53,7 +53,7 @@ def sweep(
     Raises:
       ValueError, FileNotFoundError: nothing to sweep or a setting that cannot run, before any does; and as `fit`.
     """
-    title = str(fields.value(base, "title"))
+    title = str(overrides.value(base, "title"))
     planned = sweep_grid.plan(base, title=title, grid=grid, points=points, seeds=seeds)
     root = pathlib.Path(workdir)
     done = {row["id"] for row in trials.read(root)}
@@ -74,7 +74,7 @@ def sweep(
     rows += [row | about.get(row["id"], {}) for row in tested]
     values = {trial.about["setting"]: trial.values for trial in planned}
     names = dict.fromkeys([*planned[0].values, *(name for row in rows for name in row["overrides"])])
-    recipe = {name: fields.value(base, name) for name in names}
+    recipe = {name: overrides.value(base, name) for name in names}
     return [row | {"overrides": recipe | values.get(row["setting"], row["overrides"])} for row in rows]
 
 
@@ -82,14 +82,14 @@ def _built(build: Build, root: pathlib.Path, base: Any) -> Run:
     """A trial's run: it validates only, and shares its compiled programs with the others."""
     run = build(base)
     cache = run.compilation_cache or str(root.absolute() / "compiled")
-    return fields.changed(run, {"measure_on": "val", "compilation_cache": cache})
+    return overrides.apply(run, {"measure_on": "val", "compilation_cache": cache})
 
 
 def _check(left: Sequence[Trial], build: Build) -> None:
     """Do all that a run does before it trains, once for each setting: a mistake in the last one shows before the first one runs."""
     for trial in {trial.about["setting"]: trial for trial in reversed(left)}.values():
         try:
-            setup.prepare(fields.changed(build(trial.base), {"compilation_cache": ""}))  # nothing is written yet
+            setup.prepare(overrides.apply(build(trial.base), {"compilation_cache": ""}))  # nothing is written yet
         except (ValueError, KeyError) as e:
             raise ValueError(f"sweep, {trial.about['overrides']}: {e.args[0] if e.args else e}") from e
 

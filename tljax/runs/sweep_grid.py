@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tljax.runs import fields, renamed
+from tljax.runs import overrides, renamed
 
 FIXED = {
     "seed": "sweep.seeds does",
@@ -72,7 +72,7 @@ def plan(
     trials: list[Trial] = []
     for setting in settings:
         variant = _variant(base, setting)
-        values = {name: fields.value(variant, name) for name in swept}
+        values = {name: overrides.value(variant, name) for name in swept}
         if any(values == trial.values for trial in trials):
             raise ValueError(f"the sweep gives a setting twice: {values}")
         trials += [_trial(variant, setting, seed, values, title=title) for seed in seeds]
@@ -99,7 +99,7 @@ def _variant(base: Any, setting: Mapping[str, Any]) -> Any:
         if why:
             raise ValueError(f"a sweep does not vary {name}: {why}")
     try:
-        return fields.changed(base, setting)
+        return overrides.apply(base, setting)
     except ValueError as e:
         raise ValueError(f"sweep, {dict(setting)}: {e}") from None
 
@@ -108,7 +108,7 @@ def _trial(variant: Any, setting: Mapping[str, Any], seed: int, values: dict[str
     own = {name: values[name] for name in setting}
     name = folder_name(own)
     about = {"task": title, "setting": name, "overrides": {k: _plain(v) for k, v in own.items()}, "seed": seed, "split": "val"}
-    return Trial(f"{name}_seed{seed}", fields.changed(variant, {"seed": seed}), about, {k: _plain(v) for k, v in values.items()})
+    return Trial(f"{name}_seed{seed}", overrides.apply(variant, {"seed": seed}), about, {k: _plain(v) for k, v in values.items()})
 
 
 def _plain(value: Any) -> Any:
@@ -117,16 +117,16 @@ def _plain(value: Any) -> Any:
 
 def ids(trial: Trial) -> list[str]:
     """The trial's id, then the one that an earlier version gave it, where that differs."""
-    overrides = trial.about["overrides"]
-    spellings = renamed.spellings(str(overrides["strategy"])) if "strategy" in overrides else [""]
-    earlier = folder_name(overrides | {"strategy": spellings[-1]}) if len(spellings) > 1 else trial.about["setting"]
+    setting = trial.about["overrides"]
+    spellings = renamed.spellings(str(setting["strategy"])) if "strategy" in setting else [""]
+    earlier = folder_name(setting | {"strategy": spellings[-1]}) if len(spellings) > 1 else trial.about["setting"]
     return list(dict.fromkeys([trial.id, f"{earlier}_seed{trial.about['seed']}"]))
 
 
-def folder_name(overrides: Mapping[str, Any]) -> str:
-    """A folder name that tells the overrides; eight digits of their hash follow where it cannot tell all."""
-    whole = "_".join(f"{name}={value}" for name, value in overrides.items()) or "recipe"
+def folder_name(setting: Mapping[str, Any]) -> str:
+    """A folder name that spells out a setting, followed by eight digits of its hash where the name alone would be ambiguous."""
+    whole = "_".join(f"{name}={value}" for name, value in setting.items()) or "recipe"
     readable = re.sub(r"[^\w.=+-]+", "-", whole, flags=re.ASCII)[:100].strip("-")
-    clear = readable == whole and whole.count("=") == len(overrides)
-    digest = hashlib.sha256(json.dumps({k: _plain(v) for k, v in overrides.items()}).encode()).hexdigest()
+    clear = readable == whole and whole.count("=") == len(setting)
+    digest = hashlib.sha256(json.dumps({k: _plain(v) for k, v in setting.items()}).encode()).hexdigest()
     return readable if clear else f"{readable}-{digest[:8]}"

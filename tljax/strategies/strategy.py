@@ -34,9 +34,9 @@ class Phase:
       rules: ordered ``(regex, Group)`` over parameter paths (`trees.label`).
       until: its end: an int is a step, a float a fraction of all steps, None the end of training.
       bn: ordered ``(regex, mode)`` over the parts (stages, ``"head"``); the first match wins. BatchNorm in mode ``"stored"`` normalizes
-        with the stored statistics and does not change them; in mode ``"batch"`` it normalizes with those of the batch and updates the stored
-        ones; ``"recalibrate"`` measures the stored ones anew, in one pass over the training data when the phase begins, and then keeps
-        them (Li et al. 2016, AdaBN). A part that no rule matches takes `Strategy.trained_bn` where it trains, else ``"stored"``.
+        with the stored statistics and does not change them; in mode ``"batch"`` it normalizes with those of the batch and updates the
+        stored ones; ``"recalibrate"`` measures the stored ones anew, in one pass over the training data when the phase begins, and then
+        keeps them (Li et al. 2016, AdaBN). A part that no rule matches takes `Strategy.trained_bn` where it trains, else ``"stored"``.
       train: the parts with dropout on; None: the parts that train.
     """
 

@@ -16,7 +16,9 @@ from tljax.runs import pretrained
 Row = dict[str, Any]
 
 
-def source_of(opened: pretrained.Pretrained, path: str, expression: str, *, column: str = "text", on_error: str = "raise") -> data.Source:
+def input_source(
+    opened: pretrained.Pretrained, path: str, expression: str, *, column: str = "text", on_error: str = "raise"
+) -> data.Source:
     """The source to predict on: an expression, or a path of images or of a table of texts.
 
     Raises:
@@ -31,7 +33,7 @@ def source_of(opened: pretrained.Pretrained, path: str, expression: str, *, colu
     raise ValueError(f'--input={path}: the model takes vectors; give them as a source, --data="npz({path!r})"')
 
 
-def columns(path: str, names: Sequence[str], size: int) -> list[Row]:
+def read_columns(path: str, names: Sequence[str], size: int) -> list[Row]:
     """The chosen columns of the table that `path` is, one dict for each of its `size` rows; without names: empty dicts.
 
     Raises:
@@ -45,7 +47,7 @@ def columns(path: str, names: Sequence[str], size: int) -> list[Row]:
     return [{name: source[i]["x"] for name, source in zip(names, texts, strict=True)} for i in range(size)]
 
 
-def joined(rows: Iterable[Row], carried: Sequence[Row]) -> Iterator[Row]:
+def with_columns(rows: Iterable[Row], carried: Sequence[Row]) -> Iterator[Row]:
     """Each row with its carried columns after the file."""
     for row, extra in zip(rows, carried, strict=True):
         yield {"file": row["file"], **extra, **{name: value for name, value in row.items() if name != "file"}}
@@ -78,7 +80,7 @@ def write(path: str | os.PathLike[str], rows: Iterable[Row]) -> str:
     return f"{out}: {len(plain)} rows" + (f"; masks in {folder}" if folder.is_dir() else "")
 
 
-def shown(row: Mapping[str, Any]) -> Row:
+def display_row(row: Mapping[str, Any]) -> Row:
     """A row for the screen: the likeliest classes in columns of their own, arrays by their size."""
     cells: Row = {}
     for name, value in row.items():

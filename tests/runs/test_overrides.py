@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from tljax.runs import fields
+from tljax.runs import overrides
 from tljax.train.optimizer import Optim
 
 
@@ -16,16 +16,16 @@ class Recipe:
 
 def test_fields_change_in_a_copy_and_take_the_type_of_the_field():
     recipe = Recipe()
-    changed = fields.changed(recipe, {"optim.lr": 1, "strategy": "linear_probe", "input_size": [8, 8], "optim.stairs": (1, 0.5)})
+    changed = overrides.apply(recipe, {"optim.lr": 1, "strategy": "linear_probe", "input_size": [8, 8], "optim.stairs": (1, 0.5)})
     assert (changed.optim.lr, changed.strategy, changed.input_size, changed.optim.stairs) == (1.0, "linear_probe", (8, 8), (1.0, 0.5))
     assert type(changed.optim.lr) is float and type(changed.optim.stairs[0]) is float
-    assert recipe == Recipe() and fields.value(changed, "optim.lr") == 1.0
-    known = fields.names(Recipe)
+    assert recipe == Recipe() and overrides.value(changed, "optim.lr") == 1.0
+    known = overrides.field_types(Recipe)
     assert known["optim.lr"] is float and known["strategy"] is str and "optim" not in known
 
 
 @pytest.mark.parametrize(
-    ("overrides", "message"),
+    ("changes", "message"),
     [
         ({"optim.rate": 1}, "no field 'optim.rate'"),
         ({"lr": 1}, "did you mean optim.lr?"),
@@ -41,6 +41,6 @@ def test_fields_change_in_a_copy_and_take_the_type_of_the_field():
         ({"input_size": (8, "8")}, "input_size='8'"),
     ],
 )
-def test_what_does_not_fit_is_named(overrides, message):
+def test_what_does_not_fit_is_named(changes, message):
     with pytest.raises(ValueError, match=message):
-        fields.changed(Recipe(), overrides)
+        overrides.apply(Recipe(), changes)

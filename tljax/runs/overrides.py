@@ -1,4 +1,4 @@
-"""Changes of a dataclass by the names of its fields: ``{"optim.lr": 3e-3, "strategy": "linear_probe"}``."""
+"""Overrides of a dataclass by the names of its fields: ``{"optim.lr": 3e-3, "strategy": "linear_probe"}``."""
 
 import dataclasses
 import difflib
@@ -9,14 +9,18 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def changed(base: T, overrides: Mapping[str, Any]) -> T:
-    """A copy of `base` with other values; an int becomes a float and a list a tuple where the field is one.
+def apply(base: T, changes: Mapping[str, Any]) -> T:
+    """Copy `base` with other values, converting an int to a float and a list to a tuple where the field has that type.
+
+    Args:
+      base: a dataclass, such as a `Run` or a recipe.
+      changes: ``{"optim.lr": 3e-3}``; a dot leads into a dataclass within.
 
     Raises:
       ValueError: an unknown field, with near names; a value of another type than the field's.
     """
-    kinds = names(type(base))
-    for name, value in overrides.items():
+    kinds = field_types(type(base))
+    for name, value in changes.items():
         if name not in kinds:
             raise ValueError(f"there is no field {name!r}{_near(str(name), list(kinds))}")
         base = _replaced(base, name.split("."), _typed(name, value, kinds[name]))
@@ -24,19 +28,19 @@ def changed(base: T, overrides: Mapping[str, Any]) -> T:
 
 
 def value(base: Any, name: str) -> Any:
-    """The value of a field."""
+    """The value of the field `name`, such as ``"optim.lr"``."""
     for part in name.split("."):
         base = getattr(base, part)
     return base
 
 
-def names(kind: type, prefix: str = "") -> dict[str, Any]:
+def field_types(kind: type, prefix: str = "") -> dict[str, Any]:
     """``{"optim.lr": float, ...}``: the fields of a dataclass and of the dataclasses in it, with their types."""
     kinds: dict[str, Any] = {}
     hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
         inner, name = hints[field.name], prefix + field.name
-        kinds |= names(inner, f"{name}.") if dataclasses.is_dataclass(inner) and name != "pretrained" else {name: inner}  # type: ignore[arg-type]
+        kinds |= field_types(inner, f"{name}.") if dataclasses.is_dataclass(inner) and name != "pretrained" else {name: inner}  # type: ignore[arg-type]
     return kinds
 
 
