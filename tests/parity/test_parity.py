@@ -11,9 +11,9 @@ import pytest
 from tests.parity import case, table
 from tests.weights import foreign
 from tljax import models
+from tljax.weights.detect_family import detect_family
 from tljax.weights.keymap import keymaps, translate
 from tljax.weights.keymap import table as key_table
-from tljax.weights.recognise import recognise
 
 GOLDEN = Path(__file__).parent
 CASES = case.every()
@@ -32,7 +32,7 @@ def test_every_name_of_a_published_file_is_used_and_every_parameter_filled(label
     one = CASES[label]
     lines = lzma.decompress((GOLDEN / "manifests" / f"{label}.txt.xz").read_bytes()).decode().splitlines()
     shapes = {name: tuple(map(int, shape)) for name, *shape in map(str.split, lines)}
-    family, fields = recognise(shapes)
+    family, fields = detect_family(shapes)
     assert family == one.family
     model = models.create(fields["model"], max(one.num_classes, 1), one.head, one.in_channels, one.input_size)
     assert model == models.create(one.model, max(one.num_classes, 1), one.head, one.in_channels, one.input_size)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tljax.weights.config import PretrainedConfig, adapt_channels, beside, from_json, to_json
+from tljax.weights.config import PretrainedConfig, adapt_channels, find_config, from_json, to_json
 
 CONFIG = PretrainedConfig(
     model="resnet20_cifar",
@@ -82,20 +82,20 @@ def test_text_that_is_no_config(text):
 
 def test_found_beside_the_file(tmp_path):
     file = tmp_path / "weights.pth"
-    assert beside(file) is None
+    assert find_config(file) is None
     (tmp_path / "config.json").write_text('{"architectures": ["BertModel"], "mean": "not ours"}')
-    assert beside(file) is None
+    assert find_config(file) is None
     (tmp_path / "config.json").write_text(to_json(CONFIG))
-    assert beside(file) == (CONFIG, tmp_path / "config.json")
+    assert find_config(file) == (CONFIG, tmp_path / "config.json")
     own = dataclasses.replace(CONFIG, num_classes=5, labels=())
     (tmp_path / "weights.pth.json").write_text(to_json(own))
-    assert beside(file) == (own, tmp_path / "weights.pth.json")
+    assert find_config(file) == (own, tmp_path / "weights.pth.json")
     (tmp_path / "weights.pth.json").write_text(changed(model=None))
     with pytest.raises(ValueError, match=r"weights.pth.json: field 'model'"):
-        beside(file)
+        find_config(file)
     (tmp_path / "weights.pth.json").write_bytes(b"\xff\xfe{")
     with pytest.raises(ValueError, match=r"weights.pth.json: "):
-        beside(file)
+        find_config(file)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from tests.parity import case
 from tests.parity.roundtrip import BESIDE, described
 from tljax import models, registry, trees, weights
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.export import completed
+from tljax.weights.detect_family import detect_family
+from tljax.weights.export import complete_arrays
 from tljax.weights.keymap import keymaps, table, translate
-from tljax.weights.recognise import recognise
 
 GOLDEN = Path(__file__).parent.parent / "parity"
 CASES = case.every()
@@ -59,7 +59,7 @@ def test_every_family_reads_back_what_it_writes(label):
     arrays = weights.export(variables, config, family)
     shapes = {name: a.shape for name, a in arrays.items()}
     heads = {"num_attention_heads": registry.parse(config.model)[2].get("heads")}
-    assert recognise(shapes, foreign=table(family).publish(config, shapes).get("config.json", heads))[0] == family
+    assert detect_family(shapes, hf_config=table(family).to_hf_config(config, shapes).get("config.json", heads))[0] == family
     names, wanted = translate(table(family), arrays), trees.flatten(variables)
     again = {path: transform.forward(arrays[name]) for name, pairs in names.known.items() for path, transform in pairs}
     assert again.keys() == wanted.keys() and not names.unknown
@@ -76,7 +76,7 @@ def test_a_strict_load_in_torch_finds_every_name_and_none_besides(label):
     )
     read = {name: np.broadcast_to(np.float32(0), saved[name]) for name in translate(keymap, saved).known}
     wanted = {name: shape for name, shape in saved.items() if not re.match(BESIDE.get(one.family, AUXILIARY), name) or name in read}
-    assert {name: a.shape for name, a in completed(keymap, config, read).items()} == wanted
+    assert {name: a.shape for name, a in complete_arrays(keymap, config, read).items()} == wanted
 
 
 def test_every_family_has_a_case_that_can_be_read_back():

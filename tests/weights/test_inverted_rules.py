@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.weights import foreign
+from tljax.weights.detect_family import detect_family
 from tljax.weights.keymap import table, translate
-from tljax.weights.recognise import recognise
 from tljax.weights.rules import inverted as inverted_rules
 from tljax.zoo.efficientnet import model as efficientnet
 from tljax.zoo.mobilenet_v2 import model as mobilenet_v2
@@ -104,15 +104,15 @@ def changed(shapes, name, shape):
 )
 def test_a_relative_is_refused_by_its_first_other_kernel(label, name, shape, said):
     with pytest.raises(ValueError, match=said):
-        recognise(changed(published(label), name, shape))
+        detect_family(changed(published(label), name, shape))
 
 
 def test_timm_s_lite_models_are_no_efficientnets():
     shapes = {name: shape for name, shape in published("efficientnet_b0_timm_full").items() if ".se." not in name}
     with pytest.raises(ValueError, match=r"se/reduce/kernel is absent"):
-        recognise(shapes, "efficientnet_timm")
+        detect_family(shapes, "efficientnet_timm")
     with pytest.raises(ValueError, match=r"in mobilenet_v2.* it is"):
-        recognise(shapes, "mobilenet_v2_timm")
+        detect_family(shapes, "mobilenet_v2_timm")
 
 
 def test_the_input_normalisation_within_keras_s_model_is_passed_over():

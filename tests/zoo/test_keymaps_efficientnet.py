@@ -49,11 +49,11 @@ def test_keras_s_mobilenet_v2_takes_inputs_from_minus_one_to_one():
 )
 def test_timm_s_config_tells_tensorflow_s_conventions_and_is_written_again(family, model, architecture):
     keymap, plain = table(family), fields(model)
-    assert keymap.settle(plain, {}) == keymap.settle(plain, {"architecture": architecture}) == plain
-    settled = keymap.settle(plain, {"architecture": f"tf_{architecture}"})
+    assert keymap.apply_hf_config(plain, {}) == keymap.apply_hf_config(plain, {"architecture": architecture}) == plain
+    settled = keymap.apply_hf_config(plain, {"architecture": f"tf_{architecture}"})
     stem = [dict(models.create(f["model"], 2).backbone.layout[0][2]) for f in (plain, settled)]
     assert [arguments["style"] for arguments in stem] == [("symmetric", 1e-5, 0.9), ("asymmetric", 1e-3, 0.9)]
     for wanted, name in ((plain, architecture), (settled, f"tf_{architecture}")):
-        written = keymap.publish(keymap.config(wanted), {})["config.json"]
+        written = keymap.to_hf_config(keymap.config(wanted), {})["config.json"]
         assert written["architecture"] == name and written["num_classes"] == 1000
-        assert models.create(keymap.settle(plain, written)["model"], 2) == models.create(wanted["model"], 2)
+        assert models.create(keymap.apply_hf_config(plain, written)["model"], 2) == models.create(wanted["model"], 2)

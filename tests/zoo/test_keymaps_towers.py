@@ -8,8 +8,8 @@ import pytest
 from tests.weights import two_towers
 from tests.weights.foreign import drawn, shapes
 from tljax import models, weights
+from tljax.weights.detect_family import detect_family
 from tljax.weights.keymap import table
-from tljax.weights.recognise import recognise
 
 CLIP = {
     **shapes("clip_image", models.create("clip_image_base(depth=2)", 1), head=False),
@@ -19,7 +19,7 @@ CLIP = {
 
 def test_the_original_s_file_holds_two_models_and_the_image_tower_is_the_first():
     more = {"logit_scale": (), "input_resolution": (), "context_length": (), "vocab_size": ()}
-    family, fields = recognise(CLIP | more)
+    family, fields = detect_family(CLIP | more)
     assert (family, fields["model"], fields["in_channels"], fields["input_size"]) == (
         "clip_image",
         "clip_image_base(depth=2)",
@@ -27,9 +27,9 @@ def test_the_original_s_file_holds_two_models_and_the_image_tower_is_the_first()
         (224, 224),
     )
     assert fields["num_classes"] == 0
-    family, fields = recognise(CLIP | more, "clip_text")
+    family, fields = detect_family(CLIP | more, "clip_text")
     assert (family, fields["model"], fields["in_channels"], fields["input_size"]) == ("clip_text", "clip_text_base(depth=3)", 99, (77,))
-    _, fields = recognise(CLIP | {"visual.conv1.weight": (768, 3, 16, 16), "visual.positional_embedding": (1 + 24**2, 768)})
+    _, fields = detect_family(CLIP | {"visual.conv1.weight": (768, 3, 16, 16), "visual.positional_embedding": (1 + 24**2, 768)})
     assert fields["model"] == "clip_image_base(depth=2, patch=16)" and fields["input_size"] == (384, 384)
 
 
@@ -43,7 +43,7 @@ def test_the_original_s_file_holds_two_models_and_the_image_tower_is_the_first()
 )
 def test_another_image_tower_is_described(name, shape, said):
     with pytest.raises(ValueError, match=said):
-        recognise(CLIP | {name: shape}, "clip_image")
+        detect_family(CLIP | {name: shape}, "clip_image")
 
 
 def test_a_tower_opens_without_classes_and_with_a_new_head_and_at_another_size(tmp_path):
@@ -96,14 +96,14 @@ def test_positions_of_patches_are_resampled_and_those_of_tokens_kept(family, exp
 def test_a_headless_dinov2_gives_features_and_hugging_face_s_classifier_reads_two():
     model = models.create("dinov2_small(registers=4)", 1)
     file = shapes("dinov2", model, head=False) | {"mask_token": (1, 384)}
-    family, fields = recognise(file)
+    family, fields = detect_family(file)
     assert (family, fields["num_classes"], fields["model"]) == ("dinov2", 0, "dinov2_small(registers=4)")
     linear = shapes("dinov2_hf", models.create("dinov2_small(registers=4, pool='cls_mean')", 7))
-    assert recognise(linear)[1]["model"] == "dinov2_small(registers=4, pool='cls_mean')"
+    assert detect_family(linear)[1]["model"] == "dinov2_small(registers=4, pool='cls_mean')"
     bare = {name.removeprefix("dinov2."): shape for name, shape in linear.items() if "classifier" not in name}
-    assert recognise(bare) == ("dinov2_hf", recognise(linear)[1] | {"model": "dinov2_small(registers=4)", "num_classes": 0})
+    assert detect_family(bare) == ("dinov2_hf", detect_family(linear)[1] | {"model": "dinov2_small(registers=4)", "num_classes": 0})
     with pytest.raises(ValueError, match=r"mlp.w12.weight"):
-        recognise(file | {"blocks.0.mlp.w12.weight": (8, 8)}, "dinov2")
+        detect_family(file | {"blocks.0.mlp.w12.weight": (8, 8)}, "dinov2")
 
 
 CONVNEXT = shapes("convnext", models.create("convnext_tiny(width=8, depths=(1, 1, 1, 1))", 4))
@@ -125,8 +125,8 @@ def test_another_convnext_is_described(changed, said):
 def test_convnext_s_sizes_its_inputs_and_files_without_layer_scale_or_head():
     assert table("convnext").infer(CONVNEXT)["model"] == "convnext_tiny(width=8, depths=(1, 1, 1, 1))"
     scaleless = {name: shape for name, shape in CONVNEXT.items() if "scale" not in name and "classifier.2" not in name}
-    assert recognise(scaleless)[1]["model"] == "convnext_tiny(width=8, depths=(1, 1, 1, 1), layer_scale=0.0)"
-    assert recognise(scaleless)[1]["num_classes"] == 0
+    assert detect_family(scaleless)[1]["model"] == "convnext_tiny(width=8, depths=(1, 1, 1, 1), layer_scale=0.0)"
+    assert detect_family(scaleless)[1]["num_classes"] == 0
     fields = {"model": "convnext_small", "num_classes": 1000, "in_channels": 3}
     crops = {family: table(family).config(fields).crop_fraction for family in ("convnext", "convnext_timm")}
     assert crops == {"convnext": pytest.approx(224 / 230), "convnext_timm": 0.875} and table("convnext").config(fields).labels

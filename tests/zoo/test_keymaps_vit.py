@@ -64,12 +64,12 @@ def test_the_mlp_s_width_is_read_and_heads_only_where_published_widths_or_a_conf
     assert VIT.infer(BASE | {"blocks.0.mlp.fc1.weight": (512, 192)})["model"] == "vit_tiny(depth=11, hidden=512)"
     fields = VIT.infer(BASE | {"patch_embed.proj.weight": (320, 3, 16, 16), "blocks.0.mlp.fc1.weight": (1280, 320)})
     with pytest.raises(ValueError, match=r"width 320 is none of 192, 384, 768, 1024, and no weight tells the number of heads"):
-        VIT.settle(fields, {})
-    told = HF.settle(fields, {"num_attention_heads": 5, "hidden_act": "gelu_new", "layer_norm_eps": 1e-5})["model"]
+        VIT.apply_hf_config(fields, {})
+    told = HF.apply_hf_config(fields, {"num_attention_heads": 5, "hidden_act": "gelu_new", "layer_norm_eps": 1e-5})["model"]
     wanted = models.create("vit_tiny(depth=11, width=320, heads=5, activation='gelu_tanh', epsilon=1e-5)", 7)
     assert models.create(told, 7) == wanted
     with pytest.raises(ValueError, match="hidden_act='selu'"):
-        HF.settle(fields, {"hidden_act": "selu"})
+        HF.apply_hf_config(fields, {"hidden_act": "selu"})
 
 
 @pytest.mark.parametrize(

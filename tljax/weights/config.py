@@ -127,7 +127,7 @@ def from_json(text: str, where: str = "config") -> PretrainedConfig:
         raise ValueError(f"{where}: {e}") from None
 
 
-def beside(file: Path) -> tuple[PretrainedConfig, Path] | None:
+def find_config(file: Path) -> tuple[PretrainedConfig, Path] | None:
     """The config beside a weight file, with its path: ``<file>.json``, else ``config.json`` in the same folder; None: neither is ours.
 
     Raises:

@@ -9,9 +9,9 @@ import numpy as np
 
 from tljax import models, registry, trees
 from tljax.models.create import backbones, heads
+from tljax.weights.calls import call_arguments
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, file_name, keymaps, table, translate
-from tljax.weights.rules import expression
 
 UNSEEN = re.compile(r".*(drop|init).*|layer_scale|momentum")
 """Arguments of backbones and heads that a filled model's outputs do not depend on in evaluation."""
@@ -24,7 +24,7 @@ def export(variables: Mapping[str, Any], config: PretrainedConfig, family: str) 
     """The arrays of a checkpoint of `family` that holds this model: what `weights.open` reads back bit for bit.
 
     The head and BatchNorm's statistics are included, and what a strict load by the publisher's code wants besides (``num_batches_tracked``,
-    and what `Keymap.finish` adds).
+    and what `Keymap.complete_state_dict` adds).
 
     Args:
       variables: ``{"params": ..., "batch_stats": ...}``.
@@ -41,7 +41,7 @@ def export(variables: Mapping[str, Any], config: PretrainedConfig, family: str) 
     """
     keymap = table(family)
     leaves = {path: np.asarray(leaf) for path, leaf in trees.flatten(variables).items()}
-    arrays = completed(keymap, config, renamed(keymap, leaves))
+    arrays = complete_arrays(keymap, config, renamed(keymap, leaves))
     try:
         differs = _difference(keymap, {name: a.shape for name, a in arrays.items()}, config)
     except ValueError as e:
@@ -85,12 +85,12 @@ def renamed(keymap: Keymap, leaves: Mapping[str, np.ndarray]) -> dict[str, np.nd
     return arrays
 
 
-def completed(keymap: Keymap, config: PretrainedConfig, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays of a file with what a strict load wants besides: `Keymap.finish`, and a counter of batches beside each running mean.
+def complete_arrays(keymap: Keymap, config: PretrainedConfig, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Adds what a strict load by the publisher's code requires besides: `Keymap.complete_state_dict`, and BatchNorm's counters of batches.
 
-    PyTorch's BatchNorm stores that counter (``num_batches_tracked``); families whose files hold it say so by ignoring it.
+    PyTorch stores such a counter, ``num_batches_tracked``, beside each running mean; the tables of families whose files hold it ignore it.
     """
-    found = keymap.finish(config, dict(arrays))
+    found = keymap.complete_state_dict(config, dict(arrays))
     names = [name.replace("running_mean", "num_batches_tracked") for name in found if name.endswith(".running_mean")]
     return found | {name: np.zeros((), np.int64) for name in names if any(re.fullmatch(regex, name) for regex in keymap.ignored)}
 
@@ -102,9 +102,9 @@ def _difference(keymap: Keymap, shapes: Shapes, config: PretrainedConfig) -> str
         if fields[name] not in (0, getattr(config, name)):
             return f"the arrays are of {name}={fields[name]}, the config says {getattr(config, name)}"
     try:
-        fields = keymap.settle(fields, keymap.publish(config, shapes).get("config.json", {}))
+        fields = keymap.apply_hf_config(fields, keymap.to_hf_config(config, shapes).get("config.json", {}))
     except ValueError:  # a width that nothing published has: whoever reads the file must be told the heads
-        fields = keymap.settle(fields, {"num_attention_heads": expression.arguments(config.model).get("heads")})
+        fields = keymap.apply_hf_config(fields, {"num_attention_heads": call_arguments(config.model).get("heads")})
     read = keymap.config(fields | ({} if fields["num_classes"] else {"num_classes": config.num_classes, "head": config.head}))
     theirs, ours = (_evaluated(c, config) for c in (read, config))
     return "" if theirs == ours else f"its names and shapes would be read as {read.model} with the head {read.head}"

@@ -55,28 +55,26 @@ Target = tuple[str, Transform]
 
 @dataclass(frozen=True)
 class Keymap:
-    r"""One family of checkpoints.
+    r"""The key table of one family of checkpoints.
 
     Attributes:
       family: its name.
-      rules: regex over the file's whole name -> (path template, transform), or a tuple of such pairs where one tensor fills several
-        leaves (see `part`); a template refers to groups as in `re.Match.expand`, and begins with ``params/`` or ``batch_stats/``. First
-        match wins. In a regex everything but its groups is a literal (``\.`` for a dot) and groups do not nest: so each rule also reads
+      rules: regex of a whole name in the file -> (template of our path, transform); a tuple of such pairs where one tensor fills several
+        leaves (see `part`). The first match wins. A template begins with ``params/`` or ``batch_stats/`` and refers to groups as in
+        `re.Match.expand`. Outside its groups a regex is a literal (``\.`` for a dot), and groups do not nest, so that each rule also reads
         backwards (`file_name`).
-      infer: the file's names and shapes -> the fields `model`, `num_classes`, `in_channels` (where shapes tell it, `input_size`) of its
-        `PretrainedConfig`; 0 classes: the file has no head. Raises ValueError saying what differs where the names fit and the
-        architecture does not.
-      config: these fields -> the config assumed where none lies beside the file.
-      ignored: regexes of names that hold nothing of ours.
-      settle: the fields that `infer` gave, and the content of the ``config.json`` that its publisher put beside the file ({}: none) ->
-        the fields, with what no shape tells (numbers of heads, an epsilon). Raises ValueError where the two contradict each other.
-      optional: regexes of paths (``params/backbone/pooler/.*``) that a model may lack although the file fills them; they are then left out.
-      finish: on the way out, the config and the file's arrays by name -> the arrays with what a strict load by the publisher's code wants
-        besides: parameters that nothing of ours reads, other names that the table reads as well.
-      publish: on the way out, the config and the shapes of the file's arrays -> the content of the JSON files that the publisher's code
-        reads, by their names (``"config.json"``, ...). `settle` reads them back.
-      rename: the file's names -> those of the rules, for names that depend on the file as a whole (`rules.keras.counted`); a name that it
-        leaves out stays.
+      infer: names and shapes of the file -> the fields `model`, `num_classes` (0: no head), `in_channels` and, where shapes tell it,
+        `input_size` of its `PretrainedConfig`. Raises ValueError with the first difference where the architecture is another one.
+      config: the fields of `infer` -> the config assumed for a file without one of ours.
+      ignored: regexes of names that hold no parameter of our models.
+      apply_hf_config: the fields of `infer`, and the publisher's ``config.json`` ({}: none) -> the fields with what no shape tells (the
+        number of heads, an epsilon). Raises ValueError where the two contradict each other.
+      complete_state_dict: for export: config and arrays by name -> the arrays, and those that only a strict load by the publisher's code
+        needs, such as a tied weight stored twice.
+      to_hf_config: for export: config and shapes -> the content of the publisher's JSON files by file name, which `apply_hf_config` reads.
+      rename: all names of the file -> the names in `rules`, where these depend on the file as a whole (`rules.keras.counted`); names that
+        it leaves out stay.
+      optional: regexes of paths, such as ``params/backbone/pooler/.*``, that a model may lack although the file fills them.
     """
 
     family: str
@@ -84,9 +82,9 @@ class Keymap:
     infer: Callable[[Shapes], dict[str, Any]]
     config: Callable[[dict[str, Any]], PretrainedConfig]
     ignored: tuple[str, ...] = ()
-    settle: Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any]] = lambda fields, _: fields
-    finish: Callable[[PretrainedConfig, dict[str, np.ndarray]], dict[str, np.ndarray]] = lambda _, arrays: arrays
-    publish: Callable[[PretrainedConfig, Shapes], dict[str, dict[str, Any]]] = lambda config, _: {}
+    apply_hf_config: Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any]] = lambda fields, _: fields
+    complete_state_dict: Callable[[PretrainedConfig, dict[str, np.ndarray]], dict[str, np.ndarray]] = lambda _, arrays: arrays
+    to_hf_config: Callable[[PretrainedConfig, Shapes], dict[str, dict[str, Any]]] = lambda config, _: {}
     rename: Callable[[Iterable[str]], Mapping[str, str]] = lambda _: {}
     optional: tuple[str, ...] = ()
 

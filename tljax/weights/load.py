@@ -88,7 +88,7 @@ def load(
       ValueError: a regex that matches no leaf of the model, with the nearest names; `only` and `fresh` that take nothing from the file.
     """
     file = locate(path)
-    found = config.beside(file)
+    found = config.find_config(file)
     arrays, _ = read_hashed(file, sha256 or (found[0].sha256 if found else ""))
     size = found[0].input_size if found else ()
     return fill(arrays, model, key=key, head=head, where=str(path), input_size=size, only=only, fresh=fresh)

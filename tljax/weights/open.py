@@ -12,14 +12,14 @@ import numpy as np
 
 from tljax import models, registry, trees
 from tljax.weights import config
-from tljax.weights.beside import foreign_config, sentence_transformers, tokenizer_files
-from tljax.weights.beside.foreign_config import Foreign
-from tljax.weights.beside.task import of_file, of_new_head
 from tljax.weights.config import PretrainedConfig
+from tljax.weights.detect_family import detect_family
 from tljax.weights.keymap import table
 from tljax.weights.load import LoadReport, fill
+from tljax.weights.metadata import hub_metadata, sentence_transformers, tokenizer_files
+from tljax.weights.metadata.hub_metadata import HubMetadata
+from tljax.weights.metadata.task import task_of_file, task_of_head
 from tljax.weights.read import StrPath, locate, read_hashed
-from tljax.weights.recognise import recognise
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def open(
 
     The architecture comes from the config beside the file (``<file>.json``, or ``config.json`` with the marker ``"tljax"``), else from
     the names and shapes in the file, by the first family whose table covers them all; the report says which. What the publisher's JSON
-    beside it says (`foreign_config`) then wins over what the family assumes. A file without a head gives a model whose outputs are its
+    beside it says (`hub_metadata`) then wins over what the family assumes. A file without a head gives a model whose outputs are its
     features (the head ``"features"``), unless `num_classes` or `labels` asks for a new one.
 
     Args:
@@ -74,15 +74,15 @@ def open(
     """
     overrides = _checked(path, overrides, labels)
     file = locate(path)
-    found = config.beside(file)
+    found = config.find_config(file)
     arrays, digest = read_hashed(file, sha256 or (found[0].sha256 if found else ""))
     if found:
         base, source = found[0], str(found[1])
     else:
-        foreign = foreign_config.beside(file)
-        base, family = _recognised(arrays, foreign, str(path), family, overrides)
+        metadata = hub_metadata.read(file)
+        base, family = _detected(arrays, metadata, str(path), family, overrides)
         base = _of_texts(base, file.parent) if len(base.input_size) == 1 else base
-        source = f"table of {family} ({f'with {foreign.file}' if foreign.config else 'no config beside the file'})"
+        source = f"table of {family} ({f'with {metadata.file}' if metadata.config else 'no config beside the file'})"
     relabeled = bool(labels) and tuple(labels) != base.labels
     fields = _fields(base, overrides, relabeled)
     described = _described(base, fields, labels if relabeled else (), task)
@@ -129,11 +129,11 @@ def _fields(base: PretrainedConfig, overrides: dict[str, Any], relabeled: bool) 
     return fields | {"input_size": tuple(fields["input_size"])}
 
 
-def _recognised(
-    arrays: dict[str, np.ndarray], foreign: Foreign, where: str, family: str, overrides: dict[str, Any]
+def _detected(
+    arrays: dict[str, np.ndarray], metadata: HubMetadata, where: str, family: str, overrides: dict[str, Any]
 ) -> tuple[PretrainedConfig, str]:
     try:
-        family, fields = recognise({name: a.shape for name, a in arrays.items()}, family, foreign.config)
+        family, fields = detect_family({name: a.shape for name, a in arrays.items()}, family, metadata.config)
     except ValueError as e:
         raise ValueError(f"{where}: {e}") from None
     headless = not fields["num_classes"]
@@ -145,14 +145,14 @@ def _recognised(
         fields["num_classes"] = overrides["num_classes"]
     base = table(family).config(fields)
     if headless:
-        base = dataclasses.replace(base, labels=(), task=of_new_head(base.head))
+        base = dataclasses.replace(base, labels=(), task=task_of_head(base.head))
     else:
-        base = dataclasses.replace(base, task=base.task or of_file(base))
-    return foreign_config.correct(base, fields, foreign, headless), family
+        base = dataclasses.replace(base, task=base.task or task_of_file(base))
+    return hub_metadata.apply(base, fields, metadata, headless), family
 
 
 def _of_texts(base: PretrainedConfig, folder: Path) -> PretrainedConfig:
-    return sentence_transformers.completed(dataclasses.replace(base, tokenizer=tokenizer_files.find(folder)), folder)
+    return sentence_transformers.apply_modules(dataclasses.replace(base, tokenizer=tokenizer_files.find(folder)), folder)
 
 
 def _wants_features(overrides: dict[str, Any]) -> bool:
@@ -179,7 +179,7 @@ def _described(base: PretrainedConfig, fields: dict[str, Any], labels: Sequence[
     if other_classes:
         changes["labels"] = tuple(labels)
     if other_classes or heads[0] != heads[1]:
-        changes["task"] = of_new_head(fields["head"])
+        changes["task"] = task_of_head(fields["head"])
     if task is not None:
         changes["task"] = task
     if fields["in_channels"] != base.in_channels:

@@ -13,10 +13,10 @@ import numpy as np
 import safetensors.numpy
 
 from tljax import trees
-from tljax.weights.beside import tokenizer_files
 from tljax.weights.config import PretrainedConfig, to_json
 from tljax.weights.export import export
 from tljax.weights.keymap import table
+from tljax.weights.metadata import tokenizer_files
 from tljax.weights.read import StrPath
 
 WEIGHTS = "model.safetensors"
@@ -49,7 +49,7 @@ def save_foreign(folder: StrPath, variables: Mapping[str, Any], config: Pretrain
     """Write ``model.safetensors`` in the names and layout of `family`, for the publisher's own code to load.
 
     The config lies beside it as ``model.safetensors.json``, where `weights.open` finds it; for families whose publisher reads a
-    ``config.json`` that is written too (`Keymap.publish`), with the class names.
+    ``config.json`` that is written too (`Keymap.to_hf_config`), with the class names.
 
     Args:
       folder: as in `save`.
@@ -64,7 +64,7 @@ def save_foreign(folder: StrPath, variables: Mapping[str, Any], config: Pretrain
       KeyError, ValueError: as `export`, and as `save`. OSError: as `save`.
     """
     arrays = export(variables, config, family)
-    published = table(family).publish(config, {name: a.shape for name, a in arrays.items()})
+    published = table(family).to_hf_config(config, {name: a.shape for name, a in arrays.items()})
     # Hugging Face's transformers asks for the format "pt"
     return _save(Path(folder), arrays, config, "pt", f"{WEIGHTS}.json", published)
 

@@ -7,13 +7,11 @@ from typing import Any
 
 from tljax import registry
 from tljax.models import backbones
-from tljax.weights.beside.json_values import Values
+from tljax.weights import activations
+from tljax.weights.calls import format_call
+from tljax.weights.json_values import Values
 from tljax.weights.keymap import IDENTITY, Shapes
-from tljax.weights.rules import expression
 from tljax.weights.rules.layers import Rules, layer_norm, linear, numbered
-
-ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu"}
-"""Hugging Face's names of activations -> ours."""
 
 _OTHER_NAMES = {"n_heads": "num_attention_heads", "n_layers": "num_hidden_layers", "activation": "hidden_act"}
 _OF_CREATE = ("in_channels", "input_size", "dtype")
@@ -116,7 +114,7 @@ def fields(shapes: Shapes, names: Sequence[str], arguments: Mapping[str, Any], h
     Args:
       shapes: the file's.
       names: our models of this family, the one that takes any size last. Their heads are those of a file of the same width and depth; of
-        any other file they stay 0, until `settled`.
+        any other file they stay 0, until `apply_hf_config`.
       arguments: those of `facts`, and further ones.
       head: call expression; ``""``: none.
       pool: of the model.
@@ -135,12 +133,12 @@ def fields(shapes: Shapes, names: Sequence[str], arguments: Mapping[str, Any], h
     }
 
 
-def settled(fields: dict[str, Any], foreign: Mapping[str, Any], names: Sequence[str], types: Sequence[str]) -> dict[str, Any]:
-    """What `Keymap.settle` gives: heads, activation and epsilon, of the masked-language head too; for `albert` the depth.
+def apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any], names: Sequence[str], types: Sequence[str]) -> dict[str, Any]:
+    """What `Keymap.apply_hf_config` gives: heads, activation and epsilon, of the masked-language head too; for `albert` the depth.
 
     Args:
       fields: those of `fields`.
-      foreign: the content of Hugging Face's ``config.json``; {}: none.
+      hf_config: the content of Hugging Face's ``config.json``; {}: none.
       names: as there.
       types: the values of its ``model_type`` that this family covers.
 
@@ -149,7 +147,7 @@ def settled(fields: dict[str, Any], foreign: Mapping[str, Any], names: Sequence[
     """
     name, _, given = registry.parse(fields["model"])
     arguments = _defaults(name) | given
-    content = Values({_OTHER_NAMES.get(key, key): value for key, value in foreign.items()})
+    content = Values({_OTHER_NAMES.get(key, key): value for key, value in hf_config.items()})
     arguments |= _told(content, arguments, types)
     if not (arguments["heads"] and arguments["depth"]):
         size = f"width {arguments['width']} and depth {arguments['depth'] or '?'}"
@@ -165,16 +163,16 @@ def settled(fields: dict[str, Any], foreign: Mapping[str, Any], names: Sequence[
 
 
 def _told(content: Values, arguments: Mapping[str, Any], types: Sequence[str]) -> dict[str, Any]:
-    """The arguments that a ``config.json`` states. Raises ValueError as `settled`."""
+    """The arguments that a ``config.json`` states. Raises ValueError as `apply_hf_config`."""
     kind, activation, depth = content.get("model_type", str), content.get("hidden_act", str), content.get("num_hidden_layers", int)
     if kind not in (None, *types) or content.get("is_decoder", bool):
         decoder = " a decoder of" if content.get("is_decoder", bool) else ""
         raise ValueError(f"config.json tells of{decoder} model_type={kind!r}; wanted is an encoder, {' or '.join(types)}")
-    if activation not in (None, *ACTIVATIONS):
-        raise ValueError(f"config.json says hidden_act={activation!r}: there are {', '.join(ACTIVATIONS)}")
+    if activation not in (None, *activations.TEXT_ENCODERS):
+        raise ValueError(f"config.json says hidden_act={activation!r}: there are {', '.join(activations.TEXT_ENCODERS)}")
     if depth not in (None, arguments["depth"]) and not arguments.get("embedding"):
         raise ValueError(f"config.json says num_hidden_layers={depth}, but the weights have {arguments['depth']} blocks")
-    said = {"heads": content.get("num_attention_heads", int), "activation": ACTIVATIONS.get(activation or ""), "depth": depth}
+    said = {"heads": content.get("num_attention_heads", int), "activation": activations.TEXT_ENCODERS.get(activation or ""), "depth": depth}
     said["epsilon"] = content.number("layer_norm_eps", arguments["epsilon"])
     return {key: value for key, value in said.items() if value is not None}
 
@@ -189,7 +187,7 @@ def _expression(names: Sequence[str], arguments: Mapping[str, Any]) -> str:
     """The call of the first of `names` that has these width, depth and heads by default; else of the last, which takes any."""
     size = tuple(arguments[key] for key in ("width", "depth", "heads"))
     name = next((name for name in names if _size(name) == size), names[-1])
-    return expression.of(name, **arguments)
+    return format_call(name, **arguments)
 
 
 def _defaults(name: str) -> dict[str, Any]:

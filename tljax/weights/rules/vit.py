@@ -8,9 +8,10 @@ from typing import Any
 
 from tljax import registry
 from tljax.models.create import backbones
-from tljax.weights.beside.json_values import Values
+from tljax.weights import activations
+from tljax.weights.calls import format_call
+from tljax.weights.json_values import Values
 from tljax.weights.keymap import IDENTITY, LINEAR, Shapes, Transform, part
-from tljax.weights.rules import expression
 from tljax.weights.rules.layers import Rules, layer_norm, linear
 
 TOKEN = Transform("[D] -> [1, 1, D]", 1, lambda a: a[None, None], lambda a: a[0, 0])
@@ -18,9 +19,6 @@ TOKENS = Transform("[T, D] -> [1, T, D]", 2, lambda a: a[None], lambda a: a[0])
 
 HEADS = {192: 3, 384: 6, 768: 12, 1024: 16}
 """Width -> heads of the published Vision Transformers."""
-
-ACTIVATIONS = {"gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh", "gelu_new": "gelu_tanh", "quick_gelu": "quick_gelu"}
-"""Hugging Face's names of activations -> ours."""
 
 
 def packed(name: str, path: str, leaves: Sequence[str] = ("query", "key", "value"), joint: str = r"\.") -> Rules:
@@ -99,12 +97,12 @@ def fields(shapes: Shapes, names: Sequence[str], arguments: Mapping[str, Any], h
     Args:
       shapes: the file's.
       names: our models of this family; the one of the same width and depth is taken, else the first.
-      arguments: those of `facts`, and further ones; ``heads``: 0 where only a ``config.json`` can tell them (`settled`).
+      arguments: those of `facts`, and further ones; ``heads``: 0 where only a ``config.json`` can tell them (`apply_hf_config`).
       head: the name of the head's kernel `[classes, ...]`.
     """
     given = {key: value for key, value in arguments.items() if key not in ("in_channels", "input_size")}
     return {
-        "model": expression.of(_named(names, given), **given),
+        "model": format_call(_named(names, given), **given),
         "num_classes": (shapes.get(head) or (0,))[0],
         "in_channels": arguments["in_channels"],
         "input_size": arguments["input_size"],
@@ -121,12 +119,12 @@ def _named(names: Sequence[str], arguments: Mapping[str, Any]) -> str:
     return names[0]
 
 
-def settled(fields: dict[str, Any], foreign: Mapping[str, Any], tower: str = "") -> dict[str, Any]:
-    """What `Keymap.settle` gives: heads, activation and epsilon as Hugging Face's ``config.json`` says them.
+def apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any], tower: str = "") -> dict[str, Any]:
+    """What `Keymap.apply_hf_config` gives: heads, activation and epsilon as Hugging Face's ``config.json`` says them.
 
     Args:
       fields: those of `fields`.
-      foreign: the file's content; {}: none.
+      hf_config: the file's content; {}: none.
       tower: where in it the tower is described (``"vision_config"``), if it describes several.
 
     Raises:
@@ -135,11 +133,11 @@ def settled(fields: dict[str, Any], foreign: Mapping[str, Any], tower: str = "")
     name, _, given = registry.parse(fields["model"])
     defaults = {p.name: p.default for p in inspect.signature(backbones[name]).parameters.values()}
     arguments = {key: given.get(key, defaults[key]) for key in ("width", "heads", "epsilon")}
-    inner = foreign.get(tower) if tower else None
-    content = Values(inner if isinstance(inner, dict) else foreign)
+    inner = hf_config.get(tower) if tower else None
+    content = Values(inner if isinstance(inner, dict) else hf_config)
     activation = content.get("hidden_act", str)
-    if activation not in (None, *ACTIVATIONS):
-        raise ValueError(f"config.json says hidden_act={activation!r}: there are {', '.join(ACTIVATIONS)}")
+    if activation not in (None, *activations.VISION_TRANSFORMERS):
+        raise ValueError(f"config.json says hidden_act={activation!r}: there are {', '.join(activations.VISION_TRANSFORMERS)}")
     heads = content.get("num_attention_heads", int) or arguments["heads"]
     if not heads:
         raise ValueError(
@@ -147,5 +145,5 @@ def settled(fields: dict[str, Any], foreign: Mapping[str, Any], tower: str = "")
             " config.json beside the file, or build the model with models.create and use weights.load"
         )
     changes = {"heads": heads, "epsilon": content.number("layer_norm_eps", arguments["epsilon"])}
-    changes |= {"activation": ACTIVATIONS[activation]} if activation else {}
-    return fields | {"model": expression.of(name, **(given | changes))}
+    changes |= {"activation": activations.VISION_TRANSFORMERS[activation]} if activation else {}
+    return fields | {"model": format_call(name, **(given | changes))}

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tljax.weights.beside import published_encoders
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
+from tljax.weights.metadata import hf_text_config
 from tljax.weights.rules import encoders
 from tljax.weights.rules.layers import Rules, linear
 
@@ -53,11 +53,11 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
     return encoders.fields(shapes, NAMES, facts, head, encoders.pool(head, pooler, "sop_classifier.classifier.weight" in shapes))
 
 
-def _settle(fields: dict[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
+def _apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("num_hidden_groups", "inner_group_num"):
-        if foreign.get(key, 1) != 1:
-            raise ValueError(f"config.json says {key}={foreign[key]!r}, but only models whose layers share all parameters are covered")
-    return encoders.settled(fields, foreign, NAMES, ("albert",))
+        if hf_config.get(key, 1) != 1:
+            raise ValueError(f"config.json says {key}={hf_config[key]!r}, but only models whose layers share all parameters are covered")
+    return encoders.apply_hf_config(fields, hf_config, NAMES, ("albert",))
 
 
 def _config(fields: dict[str, Any]) -> PretrainedConfig:
@@ -65,8 +65,8 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
 
 
 _TIES = {"predictions.decoder.weight": "albert.embeddings.word_embeddings.weight", "predictions.decoder.bias": "predictions.bias"}
-_FINISH = published_encoders.finish("albert.", "predictions.bias", _TIES, "sop_classifier.classifier")
-_PUBLISH = published_encoders.publish(
+_COMPLETE_STATE_DICT = hf_text_config.complete_state_dict("albert.", "predictions.bias", _TIES, "sop_classifier.classifier")
+_TO_HF_CONFIG = hf_text_config.to_hf_config(
     "Albert", "albert", pad_token_id=0, embedding_size="=embedding", num_hidden_groups=1, inner_group_num=1
 )
 
@@ -75,4 +75,14 @@ _PUBLISH = published_encoders.publish(
 def albert() -> Keymap:
     """Lan et al. 2020; sentence-order prediction is left out."""
     ignored = (r"sop_classifier\.classifier\.(weight|bias)", r"(albert\.)?embeddings\.position_ids")
-    return Keymap("albert", _RULES, _infer, _config, ignored, _settle, _FINISH, _PUBLISH, optional=(r"params/backbone/pooler/.*",))
+    return Keymap(
+        "albert",
+        _RULES,
+        _infer,
+        _config,
+        ignored=ignored,
+        apply_hf_config=_apply_hf_config,
+        complete_state_dict=_COMPLETE_STATE_DICT,
+        to_hf_config=_TO_HF_CONFIG,
+        optional=(r"params/backbone/pooler/.*",),
+    )

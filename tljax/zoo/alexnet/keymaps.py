@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tljax.weights.calls import format_call
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
-from tljax.weights.rules import expression, flatten
+from tljax.weights.rules import flatten
 from tljax.weights.rules.layers import Rules, conv, linear
 from tljax.weights.rules.presets import imagenet_config
 from tljax.zoo.alexnet.model import MAP
@@ -46,7 +47,7 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
         raise ValueError(f"it has no {', '.join(missing)}")
     top = {name: shapes.get(name, ()) for name in (f"classifier.{i}.weight" for i in (1, 4, 6))}
     return {
-        "model": expression.of("alexnet", width=stem[0], fc=fc_widths(top, 0)),
+        "model": format_call("alexnet", width=stem[0], fc=fc_widths(top, 0)),
         "num_classes": (top["classifier.6.weight"] or (0,))[0],
         "in_channels": stem[1],
     }

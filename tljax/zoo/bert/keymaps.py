@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tljax.weights.beside import published_encoders
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
+from tljax.weights.metadata import hf_text_config
 from tljax.weights.rules import encoders
 from tljax.weights.rules.layers import linear
 
@@ -36,8 +36,8 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
     return encoders.fields(shapes, NAMES, facts, head, encoders.pool(head, pooler, "cls.seq_relationship.weight" in shapes))
 
 
-def _settle(fields: dict[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
-    return encoders.settled(fields, foreign, NAMES, ("bert",))
+def _apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    return encoders.apply_hf_config(fields, hf_config, NAMES, ("bert",))
 
 
 def _config(fields: dict[str, Any]) -> PretrainedConfig:
@@ -45,8 +45,8 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
 
 
 _TIES = {"cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.bias": "cls.predictions.bias"}
-_FINISH = published_encoders.finish("bert.", "cls.predictions.bias", _TIES, "cls.seq_relationship")
-_PUBLISH = published_encoders.publish("Bert", "bert", pad_token_id=0)
+_COMPLETE_STATE_DICT = hf_text_config.complete_state_dict("bert.", "cls.predictions.bias", _TIES, "cls.seq_relationship")
+_TO_HF_CONFIG = hf_text_config.to_hf_config("Bert", "bert", pad_token_id=0)
 
 
 @keymaps.register
@@ -56,4 +56,14 @@ def bert() -> Keymap:
     Next-sentence prediction is left out.
     """
     ignored = (r"cls\.seq_relationship\.(weight|bias)", r"(bert\.)?embeddings\.position_ids")
-    return Keymap("bert", _RULES, _infer, _config, ignored, _settle, _FINISH, _PUBLISH, optional=(r"params/backbone/pooler/.*",))
+    return Keymap(
+        "bert",
+        _RULES,
+        _infer,
+        _config,
+        ignored=ignored,
+        apply_hf_config=_apply_hf_config,
+        complete_state_dict=_COMPLETE_STATE_DICT,
+        to_hf_config=_TO_HF_CONFIG,
+        optional=(r"params/backbone/pooler/.*",),
+    )

@@ -9,7 +9,7 @@ from typing import Any
 from tljax.weights.config import PretrainedConfig, adapt_channels
 from tljax.weights.keymap import CONV, IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.rules.layers import Rules, layer_norm, linear, numbered
-from tljax.weights.rules.vit import TOKEN, TOKENS, blocks, facts, fields, packed, settled, towers_block
+from tljax.weights.rules.vit import TOKEN, TOKENS, apply_hf_config, blocks, facts, fields, packed, towers_block
 from tljax.zoo.clip.model import IMAGE, TEXT
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -101,14 +101,14 @@ def text_config(fields: dict[str, Any], names: str) -> PretrainedConfig:
 @keymaps.register
 def clip_image() -> Keymap:
     """Radford et al. 2021: the Vision Transformer, its features projected to where texts' are."""
-    return Keymap("clip_image", _IMAGE, _infer_image, lambda fields: image_config(fields, "CLIP and open_clip"), _NOT_IMAGE)
+    return Keymap("clip_image", _IMAGE, _infer_image, lambda fields: image_config(fields, "CLIP and open_clip"), ignored=_NOT_IMAGE)
 
 
 @keymaps.register
 def clip_text() -> Keymap:
     """Radford et al. 2021: the text Transformer, its features projected to where images' are."""
     ignored = (r"visual\..*", *_BOTH)
-    return Keymap("clip_text", _TEXT, _infer_text, lambda fields: text_config(fields, "CLIP and open_clip"), ignored)
+    return Keymap("clip_text", _TEXT, _infer_text, lambda fields: text_config(fields, "CLIP and open_clip"), ignored=ignored)
 
 
 _IMAGE_HF: Rules = {
@@ -154,12 +154,12 @@ def _infer_text_hf(shapes: Shapes) -> dict[str, Any]:
     return fields(shapes, tuple(TEXT), found | {"projection": shapes["text_projection.weight"][0]})
 
 
-def _settle_image(fields: dict[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
-    return settled(fields, foreign, "vision_config")
+def _apply_hf_config_image(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    return apply_hf_config(fields, hf_config, "vision_config")
 
 
-def _settle_text(fields: dict[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
-    return settled(fields, foreign, "text_config")
+def _apply_hf_config_text(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    return apply_hf_config(fields, hf_config, "text_config")
 
 
 @keymaps.register
@@ -171,8 +171,8 @@ def clip_image_hf() -> Keymap:
         _IMAGE_HF,
         _infer_image_hf,
         lambda fields: image_config(fields, "Hugging Face's CLIP"),
-        ignored,
-        settle=_settle_image,
+        ignored=ignored,
+        apply_hf_config=_apply_hf_config_image,
     )
 
 
@@ -181,5 +181,10 @@ def clip_text_hf() -> Keymap:
     """Radford et al. 2021: the text Transformer, its features projected to where images' are."""
     ignored = (r"vision_model\..*", r"visual_projection\.weight", r"logit_scale", _IDS)
     return Keymap(
-        "clip_text_hf", _TEXT_HF, _infer_text_hf, lambda fields: text_config(fields, "Hugging Face's CLIP"), ignored, settle=_settle_text
+        "clip_text_hf",
+        _TEXT_HF,
+        _infer_text_hf,
+        lambda fields: text_config(fields, "Hugging Face's CLIP"),
+        ignored=ignored,
+        apply_hf_config=_apply_hf_config_text,
     )

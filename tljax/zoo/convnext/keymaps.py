@@ -4,10 +4,10 @@ import functools
 from typing import Any
 
 from tljax import registry
-from tljax.weights.beside import published
+from tljax.weights.calls import call_arguments
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
+from tljax.weights.metadata import hf_config
 from tljax.weights.rules.presets import imagenet_config
 from tljax.zoo.convnext.rules import LEAVES, SCALE, Names, infer, rules
 
@@ -88,15 +88,15 @@ def convnext_original() -> Keymap:
     return Keymap("convnext_original", rules(ORIGINAL), functools.partial(infer, ORIGINAL), lambda fields: _config(fields, "the original"))
 
 
-def _publish(config: PretrainedConfig, shapes: Shapes) -> published.Files:
-    of = expression.arguments(config.model)
+def _to_hf_config(config: PretrainedConfig, shapes: Shapes) -> hf_config.Files:
+    of = call_arguments(config.model)
     content = {"model_type": "convnext", "patch_size": 4, "hidden_act": "gelu", "image_size": min(config.input_size)}
     sizes = {"depths": list(of["depths"]), "hidden_sizes": [of["width"] << i for i in range(len(of["depths"]))]}
-    return published.classifier(config, "ConvNext", content | sizes)
+    return hf_config.classifier_files(config, "ConvNext", content | sizes)
 
 
 @keymaps.register
 def convnext_hf() -> Keymap:
     """Liu et al. 2022; its last LayerNorm has an eps of 1e-12, here as the others 1e-6: without effect on features of this size."""
     config = functools.partial(_config, names="Hugging Face's")
-    return Keymap("convnext_hf", rules(HUGGING_FACE), functools.partial(infer, HUGGING_FACE), config, publish=_publish)
+    return Keymap("convnext_hf", rules(HUGGING_FACE), functools.partial(infer, HUGGING_FACE), config, to_hf_config=_to_hf_config)

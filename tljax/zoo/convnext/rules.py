@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tljax.weights.calls import format_call
 from tljax.weights.keymap import IDENTITY, Shapes, Transform
-from tljax.weights.rules import expression
 from tljax.weights.rules.layers import Rules, conv, layer_norm, linear
 from tljax.zoo.convnext.model import SIZES
 
@@ -80,7 +80,7 @@ def infer(names: Names, shapes: Shapes) -> dict[str, Any]:
     scaled = f"{names.stage.format(i=names.numbers[1][0])}.0.{names.block['scale']}" in shapes
     name = next((n for n, size in SIZES.items() if size == (width, tuple(depths))), "convnext_tiny")
     return {
-        "model": expression.of(name, width=width, depths=tuple(depths), **({} if scaled else {"layer_scale": 0.0})),
+        "model": format_call(name, width=width, depths=tuple(depths), **({} if scaled else {"layer_scale": 0.0})),
         "num_classes": (shapes.get(f"{names.head}.weight") or (0,))[0],
         "in_channels": channels,
     }

@@ -5,12 +5,12 @@ DeiT with a distillation token, named as in Hugging Face's ``DeiTModel``, ``DeiT
 
 from typing import Any
 
-from tljax.weights.beside import published
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
+from tljax.weights.metadata import hf_config
 from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
 from tljax.weights.rules.presets import imagenet_config
-from tljax.weights.rules.vit import HEADS, facts, fields, settled, timm_block
+from tljax.weights.rules.vit import HEADS, apply_hf_config, facts, fields, timm_block
 from tljax.zoo.vit.keymaps import backbone, found
 
 NAMES = ("deit_tiny", "deit_small", "deit_base")
@@ -47,7 +47,7 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
 @keymaps.register
 def deit() -> Keymap:
     """Touvron et al. 2021; both classifiers, averaged. Without a distillation token a file is one of the family ``vit``."""
-    return Keymap("deit", _RULES, _infer, _config, settle=settled)
+    return Keymap("deit", _RULES, _infer, _config, apply_hf_config=apply_hf_config)
 
 
 _RULES_HF: Rules = {
@@ -76,14 +76,20 @@ def _config_hf(fields: dict[str, Any]) -> PretrainedConfig:
     )
 
 
-def _publish(config: PretrainedConfig, shapes: Shapes) -> published.Files:
-    content = {"model_type": "deit"} | published.vision_transformer(config)
-    return published.classifier(config, "DeiT", content, "ForImageClassificationWithTeacher")
+def _to_hf_config(config: PretrainedConfig, shapes: Shapes) -> hf_config.Files:
+    content = {"model_type": "deit"} | hf_config.vit_fields(config)
+    return hf_config.classifier_files(config, "DeiT", content, "ForImageClassificationWithTeacher")
 
 
 @keymaps.register
 def deit_hf() -> Keymap:
     """Touvron et al. 2021; the pooler, which no classifier reads, is left out."""
     return Keymap(
-        "deit_hf", _RULES_HF, _infer_hf, _config_hf, (r"(?:deit\.)?pooler\.dense\.(?:weight|bias)",), settle=settled, publish=_publish
+        "deit_hf",
+        _RULES_HF,
+        _infer_hf,
+        _config_hf,
+        ignored=(r"(?:deit\.)?pooler\.dense\.(?:weight|bias)",),
+        apply_hf_config=apply_hf_config,
+        to_hf_config=_to_hf_config,
     )

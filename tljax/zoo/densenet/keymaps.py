@@ -6,9 +6,9 @@ DenseNets of Keras (keras.applications.DenseNet121, DenseNet169, DenseNet201).
 import re
 from typing import Any
 
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules.keras import batch_norm as keras_batch_norm
 from tljax.weights.rules.keras import conv as keras_conv
 from tljax.weights.rules.keras import dense
@@ -58,7 +58,7 @@ def model(layers: tuple[int, ...], growth: int, width: int, inner: int, **more: 
     if growth < 1 or inner < 1 or inner % growth:
         raise ValueError(f"its first dense layer has {inner} and then {growth} channels, which are no multiple of each other")
     depth = next((depth for depth, (counts, _, _) in DEPTHS.items() if counts == layers), 121)
-    return expression.of(f"densenet{depth}", layers=layers, growth=growth, width=width, bottleneck=inner // growth, **more)
+    return format_call(f"densenet{depth}", layers=layers, growth=growth, width=width, bottleneck=inner // growth, **more)
 
 
 def _config(fields: dict[str, Any]) -> PretrainedConfig:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tljax.weights.beside import published
+from tljax.weights.calls import call_arguments
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
+from tljax.weights.metadata import hf_config
 from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
 from tljax.weights.rules.presets import imagenet_config
-from tljax.weights.rules.vit import HEADS, attention, facts, fields, settled, timm_block
+from tljax.weights.rules.vit import HEADS, apply_hf_config, attention, facts, fields, timm_block
 
 NAMES = ("dinov2_small", "dinov2_base", "dinov2_large")
 
@@ -65,14 +65,16 @@ def config(fields: dict[str, Any], names: str) -> PretrainedConfig:
 def dinov2() -> Keymap:
     """Oquab et al. 2024; with registers: Darcet et al. 2024. The mask token, of training alone, is left out."""
     said, ignored = "DINOv2 and timm", (r"mask_token",)
-    return Keymap("dinov2", _rules("register_tokens"), _infer, lambda fields: config(fields, said), ignored, settle=settled)
+    return Keymap(
+        "dinov2", _rules("register_tokens"), _infer, lambda fields: config(fields, said), ignored=ignored, apply_hf_config=apply_hf_config
+    )
 
 
 @keymaps.register
 def dinov2_timm() -> Keymap:
     """With registers as timm stores them: it has added the class token's position to the token itself."""
     said = "timm's DINOv2"
-    return Keymap("dinov2_timm", _rules("reg_token"), _infer_timm, lambda fields: config(fields, said), settle=settled)
+    return Keymap("dinov2_timm", _rules("reg_token"), _infer_timm, lambda fields: config(fields, said), apply_hf_config=apply_hf_config)
 
 
 PREFIXES = ("dinov2.", "dinov2_with_registers.", "")
@@ -119,20 +121,20 @@ def _infer_hf(shapes: Shapes) -> dict[str, Any]:
     return fields(shapes, NAMES, found, "classifier.weight")
 
 
-def _finish(config: PretrainedConfig, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _complete_state_dict(config: PretrainedConfig, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """With the mask token, zero, and for models with registers under the prefix of their own class."""
-    of = expression.arguments(config.model)
+    of = call_arguments(config.model)
     arrays = arrays | {"dinov2.embeddings.mask_token": np.zeros((1, of["width"]), np.float32)}
     prefix = PREFIXES[1 if of["registers"] else 0]
     return {re.sub(r"^dinov2\.", prefix, name): a for name, a in arrays.items()}
 
 
-def _publish(config: PretrainedConfig, shapes: Shapes) -> published.Files:
-    of, content = expression.arguments(config.model), published.vision_transformer(config)
+def _to_hf_config(config: PretrainedConfig, shapes: Shapes) -> hf_config.Files:
+    of, content = call_arguments(config.model), hf_config.vit_fields(config)
     content |= {"mlp_ratio": content.pop("intermediate_size") // of["width"], "model_type": "dinov2"}
     if of["registers"]:
         content |= {"model_type": "dinov2_with_registers", "num_register_tokens": of["registers"]}
-    return published.classifier(config, "Dinov2WithRegisters" if of["registers"] else "Dinov2", content)
+    return hf_config.classifier_files(config, "Dinov2WithRegisters" if of["registers"] else "Dinov2", content)
 
 
 @keymaps.register
@@ -144,8 +146,8 @@ def dinov2_hf() -> Keymap:
         _RULES,
         _infer_hf,
         lambda fields: config(fields, "Hugging Face's DINOv2"),
-        ignored,
-        settled,
-        finish=_finish,
-        publish=_publish,
+        ignored=ignored,
+        apply_hf_config=apply_hf_config,
+        complete_state_dict=_complete_state_dict,
+        to_hf_config=_to_hf_config,
     )

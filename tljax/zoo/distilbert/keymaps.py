@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tljax.weights.beside import published_encoders
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
+from tljax.weights.metadata import hf_text_config
 from tljax.weights.rules import encoders
 from tljax.weights.rules.layers import Rules, linear, numbered
 
@@ -55,28 +55,46 @@ def _infer(shapes: Shapes, whole: bool) -> dict[str, Any]:
     return encoders.fields(shapes, NAMES, facts, head, "cls" if first else "mean")
 
 
-def _settle(fields: dict[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
-    return encoders.settled(fields, foreign, NAMES, ("distilbert",))
+def _apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    return encoders.apply_hf_config(fields, hf_config, NAMES, ("distilbert",))
 
 
 def _config(fields: dict[str, Any]) -> PretrainedConfig:
     return PretrainedConfig(**fields, source="names of Hugging Face's DistilBERT" + encoders.ASSUMED)
 
 
-_FINISH = published_encoders.finish(
+_COMPLETE_STATE_DICT = hf_text_config.complete_state_dict(
     "distilbert.", "vocab_projector.bias", {"vocab_projector.weight": "distilbert.embeddings.word_embeddings.weight"}, ""
 )
 _NAMES = {"dim": "=width", "n_layers": "=depth", "n_heads": "=heads", "hidden_dim": "=intermediate_size", "activation": "=hidden_act"}
-_PUBLISH = published_encoders.publish("DistilBert", "distilbert", pad_token_id=0, **_NAMES)
+_TO_HF_CONFIG = hf_text_config.to_hf_config("DistilBert", "distilbert", pad_token_id=0, **_NAMES)
 
 
 @keymaps.register
 def distilbert() -> Keymap:
     """Sanh et al. 2019, with a classifier of texts, answer spans, or the masked-language head."""
-    return Keymap("distilbert", _rules(True), lambda shapes: _infer(shapes, True), _config, _IGNORED, _settle, _FINISH, _PUBLISH)
+    return Keymap(
+        "distilbert",
+        _rules(True),
+        lambda shapes: _infer(shapes, True),
+        _config,
+        ignored=_IGNORED,
+        apply_hf_config=_apply_hf_config,
+        complete_state_dict=_COMPLETE_STATE_DICT,
+        to_hf_config=_TO_HF_CONFIG,
+    )
 
 
 @keymaps.register
 def distilbert_tokens() -> Keymap:
     """The same with a classifier of tokens, whose name is that of the second layer of a classifier of texts."""
-    return Keymap("distilbert_tokens", _rules(False), lambda shapes: _infer(shapes, False), _config, _IGNORED, _settle, _FINISH, _PUBLISH)
+    return Keymap(
+        "distilbert_tokens",
+        _rules(False),
+        lambda shapes: _infer(shapes, False),
+        _config,
+        ignored=_IGNORED,
+        apply_hf_config=_apply_hf_config,
+        complete_state_dict=_COMPLETE_STATE_DICT,
+        to_hf_config=_TO_HF_CONFIG,
+    )

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tljax import registry
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules import inverted as inverted_rules
 from tljax.weights.rules import keras as keras_rules
 from tljax.weights.rules import layers as rules
@@ -71,12 +71,12 @@ def _timm_rules() -> Rules:
 def candidates(blocks: frozenset[str], epsilons: Mapping[str, float], **more: Any) -> Iterator[tuple[str, Any]]:
     """The published networks, then those of other widths whose depth gives these blocks; an epsilon of its own by name."""
     for name, (width, depth, _) in VARIANTS.items():
-        yield expression.of(name, **(more or {"epsilon": epsilons.get(name, 1e-5)})), plan(width, depth)
+        yield format_call(name, **(more or {"epsilon": epsilons.get(name, 1e-5)})), plan(width, depth)
     for tenths in range(1, 41):
         if blocks == {spec.name for specs in plan(1.0, tenths / 10).stages.values() for spec in specs}:
             for width in WIDTHS:
                 depth = tenths / 10
-                yield expression.of("efficientnet_b0", width=width, depth=depth, **more), plan(width, depth)
+                yield format_call("efficientnet_b0", width=width, depth=depth, **more), plan(width, depth)
 
 
 def infer(family: str, shapes: Shapes, epsilons: Mapping[str, float], **more: Any) -> dict[str, Any]:
@@ -92,15 +92,15 @@ def _infer_timm(shapes: Shapes) -> dict[str, Any]:
     return infer("efficientnet_timm", shapes, {})
 
 
-def settle_timm(fields: dict[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
+def apply_timm_config(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:
     """The fields, with TensorFlow's conventions where timm calls the architecture ``tf_...``."""
-    if not str(foreign.get("architecture", "")).startswith("tf_"):
+    if not str(hf_config.get("architecture", "")).startswith("tf_"):
         return fields
     name, _, given = registry.parse(fields["model"])
-    return fields | {"model": expression.of(name, **(given | TF))}
+    return fields | {"model": format_call(name, **(given | TF))}
 
 
-def publish_timm(config: PretrainedConfig, name: str) -> dict[str, dict[str, Any]]:
+def to_timm_config(config: PretrainedConfig, name: str) -> dict[str, dict[str, Any]]:
     """The ``config.json`` of timm; in its `name` ``{width:03}`` stands for the width in hundredths."""
     given = registry.parse(config.model)[2]
     tf = given.get("padding") == TF["padding"]
@@ -136,15 +136,15 @@ def _timm_config(fields: dict[str, Any]) -> PretrainedConfig:
 @keymaps.register
 def efficientnet() -> Keymap:
     """Tan and Le 2019."""
-    return Keymap("efficientnet", _torchvision_rules(), _infer_torchvision, _torchvision_config, TORCH_IGNORED)
+    return Keymap("efficientnet", _torchvision_rules(), _infer_torchvision, _torchvision_config, ignored=TORCH_IGNORED)
 
 
 @keymaps.register
 def efficientnet_timm() -> Keymap:
     """Tan and Le 2019; ``efficientnet_b0`` and ``tf_efficientnet_b0``, which only a config.json tells apart."""
     return Keymap(
-        "efficientnet_timm", _timm_rules(), _infer_timm, _timm_config, TORCH_IGNORED, settle_timm,
-        publish=lambda config, _: publish_timm(config, registry.parse(config.model)[0]),
+        "efficientnet_timm", _timm_rules(), _infer_timm, _timm_config, ignored=TORCH_IGNORED, apply_hf_config=apply_timm_config,
+        to_hf_config=lambda config, _: to_timm_config(config, registry.parse(config.model)[0]),
     )  # fmt: skip
 
 
@@ -186,4 +186,4 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
 @keymaps.register
 def efficientnet_keras() -> Keymap:
     """Tan and Le 2019 as in Keras: TensorFlow's padding, BatchNorm epsilon 1e-3."""
-    return Keymap("efficientnet_keras", _rules(), _infer, _config, _IGNORED)
+    return Keymap("efficientnet_keras", _rules(), _infer, _config, ignored=_IGNORED)

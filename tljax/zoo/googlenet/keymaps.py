@@ -3,9 +3,9 @@
 from typing import Any
 
 from tljax.models.layers.branches import Conv, Part
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules.branches import sequential, spots, torch_rules, width
 from tljax.weights.rules.layers import TORCH_IGNORED, linear
 from tljax.weights.rules.presets import imagenet_config
@@ -23,7 +23,7 @@ SPOTS = spots(STAGES, _names)
 
 def _infer(shapes: Shapes) -> dict[str, Any]:
     return {
-        "model": expression.of("googlenet", width=width(SPOTS, shapes, True, "GoogLeNet")),
+        "model": format_call("googlenet", width=width(SPOTS, shapes, True, "GoogLeNet")),
         "num_classes": (shapes.get("fc.weight") or (0,))[0],
         "in_channels": shapes["conv1.conv.weight"][1],
     }

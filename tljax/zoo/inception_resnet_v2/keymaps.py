@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 from tljax.models.layers.branches import Conv, Part, Residual
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules import keras as keras_rules
 from tljax.weights.rules.branches import conv_norm, counted_rules, counted_spots, leaf, sequential, spots, width
 from tljax.weights.rules.layers import TORCH_IGNORED, Rules, conv, linear
@@ -43,7 +43,7 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
     blocks = tuple(len({m[1] for n in shapes if (m := re.match(rf"{name}\.(\d+)\.", n))}) for name in REPEATS.values())
     found = spots(stages(blocks), _names)  # type: ignore[arg-type]
     return {
-        "model": expression.of("inception_resnet_v2", width=width(found, shapes, True, "Inception-ResNet-v2"), blocks=blocks),
+        "model": format_call("inception_resnet_v2", width=width(found, shapes, True, "Inception-ResNet-v2"), blocks=blocks),
         "num_classes": (shapes.get("classif.weight") or (0,))[0],
         "in_channels": shapes["conv2d_1a.conv.weight"][1],
     }
@@ -60,7 +60,7 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
 @keymaps.register
 def inception_resnet_v2() -> Keymap:
     """The names of timm's ``inception_resnet_v2``."""
-    return Keymap("inception_resnet_v2", _rules(), _infer, _config, TORCH_IGNORED)
+    return Keymap("inception_resnet_v2", _rules(), _infer, _config, ignored=TORCH_IGNORED)
 
 
 SPOTS = counted_spots(stages(BLOCKS))[:-1]
@@ -82,7 +82,7 @@ def _infer_keras(shapes: Shapes) -> dict[str, Any]:
     renamed = keras_rules.counted(shapes)
     found = {renamed.get(name, name): shape for name, shape in shapes.items()}
     return {
-        "model": expression.of("inception_resnet_v2", width=width(SPOTS, found, False, "Inception-ResNet-v2"), norm_scale=False),
+        "model": format_call("inception_resnet_v2", width=width(SPOTS, found, False, "Inception-ResNet-v2"), norm_scale=False),
         "num_classes": (found.get(f"predictions/{leaf(found, 'predictions')}") or (0,))[-1],
         "in_channels": found[f"conv2d/{leaf(found, 'conv2d')}"][2],
     }

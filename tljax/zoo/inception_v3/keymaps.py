@@ -6,9 +6,9 @@ Inception-v3 of keras.applications, whose layers have no names but numbers.
 from typing import Any
 
 from tljax.models.layers.branches import Conv, Part
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules import keras as keras_rules
 from tljax.weights.rules.branches import counted_rules, counted_spots, leaf, spots, torch_rules, width
 from tljax.weights.rules.layers import TORCH_IGNORED, linear
@@ -40,7 +40,7 @@ SPOTS = spots(STAGES, _names)
 
 def _infer(shapes: Shapes) -> dict[str, Any]:
     return {
-        "model": expression.of("inception_v3", width=width(SPOTS, shapes, True, "Inception-v3")),
+        "model": format_call("inception_v3", width=width(SPOTS, shapes, True, "Inception-v3")),
         "num_classes": (shapes.get("fc.weight") or (0,))[0],
         "in_channels": shapes["Conv2d_1a_3x3.conv.weight"][1],
     }
@@ -69,9 +69,7 @@ def _infer_keras(shapes: Shapes) -> dict[str, Any]:
     found = {renamed.get(name, name): shape for name, shape in shapes.items()}
     head = f"predictions/{leaf(found, 'predictions')}"
     return {
-        "model": expression.of(
-            "inception_v3", width=width(SPOTS_KERAS, found, False, "Inception-v3"), count_padding=False, norm_scale=False
-        ),
+        "model": format_call("inception_v3", width=width(SPOTS_KERAS, found, False, "Inception-v3"), count_padding=False, norm_scale=False),
         "num_classes": (found.get(head) or (0,))[-1],
         "in_channels": found[f"conv2d/{leaf(found, 'conv2d')}"][2],
     }

@@ -73,4 +73,6 @@ def mobilenet_v1_torch() -> Keymap:
         "names of MobileNetV1 in github.com/biubug6/Pytorch_Retinaface; its LeakyReLU(0.1) and symmetric padding, torchvision's "
         "preprocessing at 224 pixels and ImageNet-1k labels are assumed"
     )
-    return Keymap("mobilenet_v1_torch", _torch_rules(), _infer_torch, lambda fields: imagenet_config(fields, source=said), TORCH_IGNORED)
+    return Keymap(
+        "mobilenet_v1_torch", _torch_rules(), _infer_torch, lambda fields: imagenet_config(fields, source=said), ignored=TORCH_IGNORED
+    )

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tljax.models.layers.inverted_residual import Plan
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules import inverted as inverted_rules
 from tljax.weights.rules import keras as keras_rules
 from tljax.weights.rules import layers as rules
@@ -62,7 +62,7 @@ def _candidates(blocks: frozenset[str], **more: Any) -> Iterator[tuple[str, Plan
     names = {ends: {spec.name for specs in plan(1.0, *ends).stages.values() for spec in specs} for ends in DEPTHS}
     for depth, fixed in [ends for ends in DEPTHS if names[ends] == blocks] or DEPTHS[:1]:
         for width in WIDTHS:
-            yield expression.of("mobilenet_v2", width=width, depth=depth, fixed_ends=fixed, **more), plan(width, depth, fixed)
+            yield format_call("mobilenet_v2", width=width, depth=depth, fixed_ends=fixed, **more), plan(width, depth, fixed)
 
 
 def _infer(shapes: Shapes, family: str, **more: Any) -> dict[str, Any]:
@@ -98,14 +98,14 @@ def _keras_config(fields: dict[str, Any]) -> PretrainedConfig:
 def mobilenet_v2() -> Keymap:
     """Sandler et al. 2018."""
     read = functools.partial(_infer, family="mobilenet_v2")
-    return Keymap("mobilenet_v2", _torchvision_rules(), read, _torchvision_config, TORCH_IGNORED)
+    return Keymap("mobilenet_v2", _torchvision_rules(), read, _torchvision_config, ignored=TORCH_IGNORED)
 
 
 @keymaps.register
 def mobilenet_v2_timm() -> Keymap:
     """Sandler et al. 2018; the deeper ``mobilenetv2_110d`` and ``mobilenetv2_120d`` too."""
     read = functools.partial(_infer, family="mobilenet_v2_timm")
-    return Keymap("mobilenet_v2_timm", _timm_rules(), read, _timm_config, TORCH_IGNORED)
+    return Keymap("mobilenet_v2_timm", _timm_rules(), read, _timm_config, ignored=TORCH_IGNORED)
 
 
 @keymaps.register

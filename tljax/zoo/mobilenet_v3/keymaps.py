@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tljax.models.layers.inverted_residual import Plan
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, POINTWISE_HEAD, Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules import inverted as inverted_rules
 from tljax.weights.rules import keras as keras_rules
 from tljax.weights.rules import layers as rules
@@ -18,7 +18,7 @@ from tljax.weights.rules.flatten import POINTWISE
 from tljax.weights.rules.inverted import LAYERS, WIDTHS, block, layers
 from tljax.weights.rules.layers import TORCH_IGNORED, Rules, linear
 from tljax.weights.rules.presets import imagenet_config
-from tljax.zoo.efficientnet.keymaps import publish_timm, settle_timm
+from tljax.zoo.efficientnet.keymaps import apply_timm_config, to_timm_config
 from tljax.zoo.mobilenet_v3.model import VARIANTS, plan
 
 PENULTIMATE = "backbone/penultimate/fc"
@@ -74,7 +74,7 @@ def _timm_rules(name: str) -> Rules:
 def candidates(_: frozenset[str], name: str, **more: Any) -> Iterator[tuple[str, Plan]]:
     """The networks of all widths."""
     for width in WIDTHS:
-        yield expression.of(name, width=width, **more), plan(name, width, more.get("ratios", False), more.get("penultimate", True))
+        yield format_call(name, width=width, **more), plan(name, width, more.get("ratios", False), more.get("penultimate", True))
 
 
 def infer(shapes: Shapes, family: str, name: str, **more: Any) -> dict[str, Any]:
@@ -107,15 +107,15 @@ def _register(name: str) -> None:
     def torchvision() -> Keymap:
         """Howard et al. 2019; not those with a reduced tail. Dilated ones, whose names and shapes are the same, open as plain ones."""
         read = functools.partial(infer, family=name, name=name)
-        return Keymap(name, _torchvision_rules(name), read, _torchvision_config, TORCH_IGNORED)
+        return Keymap(name, _torchvision_rules(name), read, _torchvision_config, ignored=TORCH_IGNORED)
 
     @keymaps.register(f"{name}_timm")
     def timm() -> Keymap:
         """Howard et al. 2019; not the minimal ones, nor ``mobilenetv3_rw``."""
         read = functools.partial(infer, family=f"{name}_timm", name=name, ratios=True, epsilon=1e-5)
         return Keymap(
-            f"{name}_timm", _timm_rules(name), read, _timm_config, TORCH_IGNORED, settle_timm,
-            publish=lambda config, _: publish_timm(config, name.replace("_v3", "v3") + "_{width:03}"),
+            f"{name}_timm", _timm_rules(name), read, _timm_config, ignored=TORCH_IGNORED, apply_hf_config=apply_timm_config,
+            to_hf_config=lambda config, _: to_timm_config(config, name.replace("_v3", "v3") + "_{width:03}"),
         )  # fmt: skip
 
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules.branches import leaf
 from tljax.weights.rules.keras import batch_norm, conv, dense, separable, unscoped
 from tljax.weights.rules.layers import Rules
@@ -54,7 +54,7 @@ def _infer(scoped: Shapes) -> dict[str, Any]:
     if numbers != wanted:
         raise ValueError(f"its normal cells are {sorted(numbers)}, those of a NASNet-Mobile {sorted(wanted)}")
     return {
-        "model": expression.of("nasnet_mobile", filters=first[-1], cells=cells, stem_width=stem[-1]),
+        "model": format_call("nasnet_mobile", filters=first[-1], cells=cells, stem_width=stem[-1]),
         "num_classes": (shapes.get(f"predictions/{leaf(shapes, 'predictions')}") or (0,))[-1],
         "in_channels": stem[2],
     }

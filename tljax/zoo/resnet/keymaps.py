@@ -6,9 +6,9 @@ ImageNet ResNets of Keras (keras.applications.ResNet50, ResNet101, ResNet152).
 import re
 from typing import Any
 
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules.keras import batch_norm as keras_batch_norm
 from tljax.weights.rules.keras import conv as keras_conv
 from tljax.weights.rules.keras import dense
@@ -61,7 +61,7 @@ def model(depth: int, width: int, groups: int = 1, base_width: int = 64, **more:
     """The model's call expression, by the name in `NAMED` that fits, else as a plain ResNet with other `groups` and `base_width`."""
     names = {variant: name for name, variant in NAMED.items()}
     name = names.get((depth, groups, base_width), f"resnet{depth}")
-    return expression.of(name, width=width, groups=groups, base_width=base_width, **more)
+    return format_call(name, width=width, groups=groups, base_width=base_width, **more)
 
 
 def _groups(shapes: Shapes, width: int) -> tuple[int, int]:

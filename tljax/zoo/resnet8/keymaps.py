@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig, adapt_channels
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules.keras import batch_norm, conv, counted, counted_name, dense
 from tljax.weights.rules.layers import Rules
 from tljax.weights.rules.presets import STYLES
@@ -48,7 +48,7 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
     if sizes != [(size, size, multiple * width) for size, multiple in _CONVS.values()]:
         raise ValueError(f"its nine convolutions (height, width, outputs) are {sizes}, not those of a ResNet-8 of width {width}")
     return {
-        "model": expression.of("resnet8", width=width),
+        "model": format_call("resnet8", width=width),
         "num_classes": (known.get("dense/kernel") or known.get("dense/0") or (0,))[-1],
         "in_channels": kernels[0][2],
     }

@@ -54,4 +54,4 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
 @keymaps.register
 def cifar_resnet() -> Keymap:
     """He et al. 2016, section 4.2; option-A shortcuts."""
-    return Keymap("cifar_resnet", _RULES, _infer, _config, TORCH_IGNORED)
+    return Keymap("cifar_resnet", _RULES, _infer, _config, ignored=TORCH_IGNORED)

@@ -6,9 +6,9 @@ Pre-activation ResNets of Keras (keras.applications.ResNet50V2, ResNet101V2, Res
 import re
 from typing import Any
 
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, POINTWISE_HEAD, Keymap, Shapes, Transform, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules.keras import batch_norm
 from tljax.weights.rules.keras import conv as keras_conv
 from tljax.weights.rules.layers import Rules, conv, layer_norm
@@ -83,7 +83,7 @@ def _model(counts: tuple[int, ...], width: int, **more: Any) -> str:
     depth = {blocks: depth for depth, blocks in DEPTHS.items()}.get(counts, 50)
     published = [factor for of, factor in BIT if of == depth]
     factor = width // 64 if width // 64 in published else published[0]
-    return expression.of(f"bit_r{depth}x{factor}", blocks=counts, width=width, **more)
+    return format_call(f"bit_r{depth}x{factor}", blocks=counts, width=width, **more)
 
 
 def _infer_timm(shapes: Shapes) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _infer_keras(shapes: Shapes) -> dict[str, Any]:
     counts = tuple(filter(None, block_counts(shapes)))
     depth = next((depth for depth, blocks in DEPTHS.items() if blocks == counts), 50)
     return {
-        "model": expression.of(f"resnet{depth}_v2", blocks=counts, width=width),
+        "model": format_call(f"resnet{depth}_v2", blocks=counts, width=width),
         "num_classes": classes(shapes),
         "in_channels": channels,
     }

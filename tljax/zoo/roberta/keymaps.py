@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tljax.weights.beside import published_encoders
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
+from tljax.weights.metadata import hf_text_config
 from tljax.weights.rules import encoders
 from tljax.weights.rules.layers import linear
 
@@ -36,8 +36,8 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
     return encoders.fields(shapes, NAMES, facts | {"offset": 2, "epsilon": 1e-5}, head, "cls" if whole else "mean")
 
 
-def _settle(fields: dict[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
-    return encoders.settled(fields, foreign, NAMES, ("roberta", "xlm-roberta", "camembert"))
+def _apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    return encoders.apply_hf_config(fields, hf_config, NAMES, ("roberta", "xlm-roberta", "camembert"))
 
 
 def _config(fields: dict[str, Any]) -> PretrainedConfig:
@@ -47,12 +47,21 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
 
 
 _TIES = {"lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight", "lm_head.decoder.bias": "lm_head.bias"}
-_FINISH = published_encoders.finish("roberta.", "lm_head.bias", _TIES, "")
-_PUBLISH = published_encoders.publish("Roberta", "roberta", pad_token_id=1)
+_COMPLETE_STATE_DICT = hf_text_config.complete_state_dict("roberta.", "lm_head.bias", _TIES, "")
+_TO_HF_CONFIG = hf_text_config.to_hf_config("Roberta", "roberta", pad_token_id=1)
 
 
 @keymaps.register
 def roberta() -> Keymap:
     """Liu et al. 2019; the pooler, which nothing trained, is left out."""
     ignored = (r"(roberta\.)?pooler\.dense\.(weight|bias)", r"(roberta\.)?embeddings\.position_ids")
-    return Keymap("roberta", _RULES, _infer, _config, ignored, _settle, _FINISH, _PUBLISH)
+    return Keymap(
+        "roberta",
+        _RULES,
+        _infer,
+        _config,
+        ignored=ignored,
+        apply_hf_config=_apply_hf_config,
+        complete_state_dict=_COMPLETE_STATE_DICT,
+        to_hf_config=_TO_HF_CONFIG,
+    )

@@ -9,7 +9,7 @@ from typing import Any
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
-from tljax.weights.rules.vit import TOKENS, facts, fields, packed, settled, timm_block, towers_block
+from tljax.weights.rules.vit import TOKENS, apply_hf_config, facts, fields, packed, timm_block, towers_block
 from tljax.zoo.clip.keymaps import TEXT_FACTS, text_facts
 from tljax.zoo.siglip.model import SIZES
 from tljax.zoo.vit.keymaps import assumed
@@ -57,12 +57,12 @@ def _infer_text(shapes: Shapes) -> dict[str, Any]:
     return fields(shapes, tuple(f"siglip_text_{size}" for size in SIZES), found)
 
 
-def _settle_image(fields: dict[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
-    return settled(fields, foreign, "vision_config")
+def _apply_hf_config_image(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    return apply_hf_config(fields, hf_config, "vision_config")
 
 
-def _settle_text(fields: dict[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
-    return settled(fields, foreign, "text_config")
+def _apply_hf_config_text(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    return apply_hf_config(fields, hf_config, "text_config")
 
 
 _SAID = "names of Hugging Face's SigLIP; the heads of the published sizes and GELU by tanh are assumed where no config.json says otherwise"
@@ -81,14 +81,14 @@ def _text_config(fields: dict[str, Any]) -> PretrainedConfig:
 def siglip_image_hf() -> Keymap:
     """Zhai et al. 2023: patches without a class token, pooled by attention."""
     ignored = (r"text_model\..*", *_BOTH)
-    return Keymap("siglip_image_hf", _IMAGE, _infer_image, _image_config, ignored, settle=_settle_image)
+    return Keymap("siglip_image_hf", _IMAGE, _infer_image, _image_config, ignored=ignored, apply_hf_config=_apply_hf_config_image)
 
 
 @keymaps.register
 def siglip_text_hf() -> Keymap:
     """Zhai et al. 2023: tokens that all see each other, pooled at the last one."""
     ignored = (r"vision_model\..*", *_BOTH)
-    return Keymap("siglip_text_hf", _TEXT, _infer_text, _text_config, ignored, settle=_settle_text)
+    return Keymap("siglip_text_hf", _TEXT, _infer_text, _text_config, ignored=ignored, apply_hf_config=_apply_hf_config_text)
 
 
 _RULES: Rules = {
@@ -127,4 +127,4 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
 @keymaps.register
 def siglip_image() -> Keymap:
     """Zhai et al. 2023: patches without a class token, pooled by attention; timm keeps no text tower."""
-    return Keymap("siglip_image", _RULES, _infer, _config, settle=settled)
+    return Keymap("siglip_image", _RULES, _infer, _config, apply_hf_config=apply_hf_config)

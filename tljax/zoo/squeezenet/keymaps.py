@@ -6,8 +6,8 @@ SqueezeNet 1.1, named as in github.com/rcmalli/keras-squeezenet, with or without
 from collections.abc import Iterator
 from typing import Any
 
+from tljax.weights.calls import format_call
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules import keras as keras_rules
 from tljax.weights.rules.layers import Rules, conv
 from tljax.weights.rules.presets import imagenet_config
@@ -40,7 +40,7 @@ def _infer(shapes: Shapes, version: str) -> dict[str, Any]:
         raise ValueError(f"it has no 4-dimensional {', '.join(missing[:5])} of SqueezeNet {version}")
     classes = (shapes.get("classifier.1.weight") or (0,))[0]
     return {
-        "model": expression.of("squeezenet", version=version, width=shapes[squeezes[0]][0]),
+        "model": format_call("squeezenet", version=version, width=shapes[squeezes[0]][0]),
         "num_classes": classes,
         "in_channels": stem[1],
     } | ({"head": "maps"} if classes else {})
@@ -94,7 +94,7 @@ def _infer_keras(shapes: Shapes) -> dict[str, Any]:
         raise ValueError(f"its first convolution is {kernels['conv1'][0]}x{kernels['conv1'][1]}, not 3x3 as in SqueezeNet 1.1")
     classes = (kernels["conv10"] or (0,))[-1]
     return {
-        "model": expression.of("squeezenet", width=kernels["fire2/squeeze1x1"][3], ceil_mode=False),
+        "model": format_call("squeezenet", width=kernels["fire2/squeeze1x1"][3], ceil_mode=False),
         "num_classes": classes,
         "in_channels": kernels["conv1"][2],
     } | ({"head": "maps"} if classes else {})

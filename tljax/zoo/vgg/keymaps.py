@@ -6,8 +6,9 @@ VGG, named as in keras.applications, with or without its top.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tljax.weights.calls import format_call
 from tljax.weights.keymap import CONV, IDENTITY, LINEAR, Keymap, Shapes, Transform, keymaps
-from tljax.weights.rules import expression, flatten
+from tljax.weights.rules import flatten
 from tljax.weights.rules import keras as keras_rules
 from tljax.weights.rules.layers import TORCH_IGNORED, Rules, batch_norm, conv, linear
 from tljax.weights.rules.presets import imagenet_config
@@ -52,7 +53,7 @@ def _infer(shapes: Shapes, depth: int, norm: bool, publisher: str) -> dict[str, 
     top = {name: shapes.get(name, ()) for name in (f"{layer}.weight" for layer in TOPS[publisher])}
     fc, name = fc_widths(top, 0), f"vgg{depth}_bn" if norm else f"vgg{depth}"
     return {
-        "model": expression.of(name, width=stem[0], fc=fc, sliding=publisher == "timm" and bool(fc)),
+        "model": format_call(name, width=stem[0], fc=fc, sliding=publisher == "timm" and bool(fc)),
         "num_classes": (list(top.values())[2] or (0,))[0],
         "in_channels": stem[1],
     }
@@ -69,7 +70,7 @@ def _register(depth: int, norm: bool, publisher: str) -> None:
             _rules(depth, norm, publisher),
             lambda shapes: _infer(shapes, depth, norm, publisher),
             lambda fields: imagenet_config(fields, "torch", source=said),
-            TORCH_IGNORED if norm else (),
+            ignored=TORCH_IGNORED if norm else (),
         )
 
 
@@ -118,7 +119,7 @@ def _infer_keras(shapes: Shapes) -> dict[str, Any]:
         raise ValueError(f"the kernel of block1_conv1 is {stem}, not [3, 3, channels, width]")
     top = {layer: _kernel(shapes, layer) for layer in ("fc1", "fc2", "predictions")}
     return {
-        "model": expression.of(f"vgg{DEPTHS[counts]}", width=stem[3], fc=fc_widths(top, -1)),
+        "model": format_call(f"vgg{DEPTHS[counts]}", width=stem[3], fc=fc_widths(top, -1)),
         "num_classes": (top["predictions"] or (0,))[-1],
         "in_channels": stem[2],
     }

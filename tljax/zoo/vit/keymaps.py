@@ -11,11 +11,11 @@ import numpy as np
 
 from tljax import registry
 from tljax.weights import imagenet
-from tljax.weights.beside import published
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, Transform, keymaps
+from tljax.weights.metadata import hf_config
 from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
-from tljax.weights.rules.vit import HEADS, attention, facts, fields, settled, timm_block
+from tljax.weights.rules.vit import HEADS, apply_hf_config, attention, facts, fields, timm_block
 from tljax.zoo.vit.model import SIZES
 
 _RULES: Rules = {
@@ -63,7 +63,7 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
     )
 
 
-def _finish(config: PretrainedConfig, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _complete_state_dict(config: PretrainedConfig, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """With mean pooling timm calls the last norm ``fc_norm``."""
     mean = registry.parse(config.model)[2].get("pool") == "mean"
     return {f"fc_{name}" if mean and name.startswith("norm.") else name: a for name, a in arrays.items()}
@@ -75,7 +75,7 @@ def vit() -> Keymap:
 
     DeiT without a distillation token (Touvron et al. 2021) has the same names and shapes, but ImageNet's mean and deviation.
     """
-    return Keymap("vit", _RULES, _infer, _config, settle=settled, finish=_finish)
+    return Keymap("vit", _RULES, _infer, _config, apply_hf_config=apply_hf_config, complete_state_dict=_complete_state_dict)
 
 
 def _block(name: str, path: str) -> Rules:
@@ -123,15 +123,15 @@ def _config_hf(fields: dict[str, Any]) -> PretrainedConfig:
     )
 
 
-def _publish(config: PretrainedConfig, shapes: Shapes) -> published.Files:
-    return published.classifier(config, "ViT", {"model_type": "vit"} | published.vision_transformer(config))
+def _to_hf_config(config: PretrainedConfig, shapes: Shapes) -> hf_config.Files:
+    return hf_config.classifier_files(config, "ViT", {"model_type": "vit"} | hf_config.vit_fields(config))
 
 
 @keymaps.register
 def vit_hf() -> Keymap:
     """Dosovitskiy et al. 2021; the pooler, which no classifier reads, is left out."""
     ignored = (r"(?:vit\.)?pooler\.dense\.(?:weight|bias)",)
-    return Keymap("vit_hf", _RULES_HF, _infer_hf, _config_hf, ignored, settle=settled, publish=_publish)
+    return Keymap("vit_hf", _RULES_HF, _infer_hf, _config_hf, ignored=ignored, apply_hf_config=apply_hf_config, to_hf_config=_to_hf_config)
 
 
 def _heads(width: int) -> int:

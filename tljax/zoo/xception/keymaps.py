@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules import keras as keras_rules
 from tljax.weights.rules import layers as rules
 from tljax.weights.rules.branches import leaf
@@ -73,7 +73,7 @@ def _fields(shapes: Shapes, stem: str, last: str, outputs: tuple[int, int], midd
     if shapes[stem][outputs[0]] != wanted:
         raise ValueError(f"{stem} has {shapes[stem][outputs[0]]} outputs where an Xception of width {width} has {wanted}")
     return {
-        "model": expression.of("xception", width=width, middle=middle, **said),
+        "model": format_call("xception", width=width, middle=middle, **said),
         "num_classes": head,
         "in_channels": shapes[stem][outputs[1]],
     }
@@ -114,4 +114,4 @@ def xception_timm() -> Keymap:
         "ImageNet's labels are assumed"
     )
     config = {"crop_fraction": 0.8975, "interpolation": "bicubic"}
-    return Keymap("xception_timm", _torch_rules(), _infer_torch, lambda fields: _config(fields, said, **config), TORCH_IGNORED)
+    return Keymap("xception_timm", _torch_rules(), _infer_torch, lambda fields: _config(fields, said, **config), ignored=TORCH_IGNORED)

@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
-from tljax.weights.rules import expression
 from tljax.weights.rules.keras import batch_norm, conv, dense, depthwise
 from tljax.weights.rules.layers import Rules
 from tljax.zoo.yamnet.model import STAGES
@@ -45,7 +45,7 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
     if numbers != set(range(1, len(numbers) + 1)):
         raise ValueError(f"its layers are {sorted(numbers)}: some are left out")
     return {
-        "model": expression.of("yamnet", layers=len(numbers), width=stem[3]),
+        "model": format_call("yamnet", layers=len(numbers), width=stem[3]),
         "num_classes": (known.get("logits/kernel") or known.get("logits/0") or (0,))[-1],
         "in_channels": stem[2],
     }

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tljax.weights import imagenet
-from tljax.weights.beside import task
-from tljax.weights.beside.json_values import Values
 from tljax.weights.config import PretrainedConfig, json_object
+from tljax.weights.json_values import Values
+from tljax.weights.metadata import task
 
 RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 """Pillow's filters by the numbers that Hugging Face writes."""
@@ -23,7 +23,7 @@ _Said = tuple[dict[str, Any], list[str]]
 
 
 @dataclass(frozen=True)
-class Foreign:
+class HubMetadata:
     """What lies beside a weight file.
 
     Attributes:
@@ -39,35 +39,35 @@ class Foreign:
     inputs: Content
 
 
-def beside(file: Path) -> Foreign:
+def read(file: Path) -> HubMetadata:
     """Read what lies beside a weight file; JSON of other kinds counts as absent. Raises ValueError naming a file that is no JSON."""
     config, inputs, both = (file.with_name(f"{name}.json") for name in ("config", "preprocessor_config", "processor_config"))
     content = json_object(config)
     if not {"model_type", "architectures", "transformers_version", "architecture", "pretrained_cfg"} & content.keys():
-        return Foreign(config, {}, inputs, {})
+        return HubMetadata(config, {}, inputs, {})
     if inputs.is_file():
-        return Foreign(config, content, inputs, json_object(inputs))
+        return HubMetadata(config, content, inputs, json_object(inputs))
     part = json_object(both).get("image_processor")
-    return Foreign(config, content, both, part if isinstance(part, dict) else {})
+    return HubMetadata(config, content, both, part if isinstance(part, dict) else {})
 
 
-def correct(base: PretrainedConfig, told: Collection[str], foreign: Foreign, headless: bool = False) -> PretrainedConfig:
+def apply(base: PretrainedConfig, told: Collection[str], metadata: HubMetadata, headless: bool = False) -> PretrainedConfig:
     """`base` with task, labels and preprocessing as the publisher states them; its `source` says which and from where.
 
     Args:
       base: what the family assumes.
       told: the fields that the weights themselves tell, which therefore stand (``input_size``, of position embeddings).
-      foreign: what lies beside the weights.
+      metadata: what lies beside the weights.
       headless: the file has no head, so nothing is said of its task and classes.
 
     Raises:
       ValueError: a value of another type or range, or one that contradicts the weights; names file and key.
     """
-    if not foreign.config:
+    if not metadata.config:
         return base
-    main = _timm if {"architecture", "pretrained_cfg"} & foreign.config.keys() else _hugging_face
-    parts: list[tuple[Path, Content, Callable[..., _Said]]] = [(foreign.file, foreign.config, main)]
-    parts += [(foreign.inputs_file, foreign.inputs, _inputs)] if foreign.inputs else []
+    main = _timm if {"architecture", "pretrained_cfg"} & metadata.config.keys() else _hugging_face
+    parts: list[tuple[Path, Content, Callable[..., _Said]]] = [(metadata.file, metadata.config, main)]
+    parts += [(metadata.inputs_file, metadata.inputs, _inputs)] if metadata.inputs else []
     for file, content, read in parts:
         try:
             changes, notes = read(Values(content), base, told, headless)
@@ -92,7 +92,7 @@ def _hugging_face(content: Values, base: PretrainedConfig, told: Collection[str]
     named = content.get("id2label", dict)
     if headless:
         return changes, []
-    if (stated := task.stated(content, base)) != base.task:
+    if (stated := task.stated_task(content, base)) != base.task:
         changes["task"] = stated
     if named is None:
         return changes, []

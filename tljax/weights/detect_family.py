@@ -1,4 +1,4 @@
-"""`recognise`: the family that a file's names and shapes belong to, or the nearest one, with what differs."""
+"""`detect_family`: the family that a file's names and shapes belong to, or the nearest one, with what differs."""
 
 import difflib
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ _PROVOKED = (TypeError, LookupError, ArithmeticError, AttributeError)
 """What shapes or JSON that are no family's provoke in a table that did not think of them."""
 
 
-def recognise(shapes: Shapes, family: str = "", foreign: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+def detect_family(shapes: Shapes, family: str = "", hf_config: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
     """The first family whose table covers all names, `infer` accepts the shapes and `settle` the JSON, and the fields that they give.
 
     Args:
       shapes: the file's names and shapes.
       family: the only one that is tried; empty: all.
-      foreign: the content of the ``config.json`` that the publisher put beside the file, if any.
+      hf_config: the content of the ``config.json`` that the publisher put beside the file, if any.
 
     Raises:
       ValueError: no family; the nearest one, what differs, and some of the file's names. An unknown `family`; near ones are named.
@@ -31,10 +31,10 @@ def recognise(shapes: Shapes, family: str = "", foreign: Mapping[str, Any] | Non
     families = [family] if family else list(keymaps)
     for name in families:
         if covers(table(name), shapes):
-            _, fields, differs = _tried(table(name), shapes, foreign or {})
+            _, fields, differs = _tried(table(name), shapes, hf_config or {})
             if not differs:
                 return name, fields
-    nearest = [(share, name, differs) for name in families for share, _, differs in [_tried(table(name), shapes, foreign or {})]]
+    nearest = [(share, name, differs) for name in families for share, _, differs in [_tried(table(name), shapes, hf_config or {})]]
     best = max(share for share, _, _ in nearest)
     if not best:
         raise ValueError(f"of no known family: none of its {len(shapes)} names fits any of {len(nearest)}; it holds {_some(list(shapes))}")
@@ -44,14 +44,14 @@ def recognise(shapes: Shapes, family: str = "", foreign: Mapping[str, Any] | Non
     raise ValueError(f"of no known family; nearest is {said}; it holds {_some(list(shapes)[:FAMILIES])}, ...")
 
 
-def _tried(keymap: Keymap, shapes: Shapes, foreign: Mapping[str, Any]) -> tuple[float, dict[str, Any], str]:
+def _tried(keymap: Keymap, shapes: Shapes, hf_config: Mapping[str, Any]) -> tuple[float, dict[str, Any], str]:
     """Share of the names that fit, the fields, and what differs ("": nothing)."""
     names = translate(keymap, shapes)
     share = 1 - len(names.unknown) / len(shapes) if names.known else 0.0
     if names.unknown or not names.known:
         return share, {}, f"not its names: {_some(names.unknown)}"
     try:
-        return share, keymap.settle(keymap.infer(shapes), foreign), ""
+        return share, keymap.apply_hf_config(keymap.infer(shapes), hf_config), ""
     except ValueError as e:
         return share, {}, str(e)
     except _PROVOKED as e:

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from tljax import registry
-from tljax.weights.beside.json_values import Values
+from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig, json_object
-from tljax.weights.rules import expression
+from tljax.weights.json_values import Values
 
 POOLS = {"cls": "cls", "mean": "mean", "pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
 """Its names of pools -> ours."""
 
 
-def completed(base: PretrainedConfig, folder: Path) -> PretrainedConfig:
+def apply_modules(base: PretrainedConfig, folder: Path) -> PretrainedConfig:
     """`base`, an encoder's config, as the folder's ``modules.json`` and what that names say; unchanged where there is none.
 
     A module that is not taken over is named in `source`.
@@ -26,7 +26,7 @@ def completed(base: PretrainedConfig, folder: Path) -> PretrainedConfig:
     if "Pooling" not in modules:
         return base
     name, _, arguments = registry.parse(base.model)
-    changes: dict[str, Any] = {"model": expression.of(name, **(arguments | {"pool": _pool(folder / modules["Pooling"] / "config.json")}))}
+    changes: dict[str, Any] = {"model": format_call(name, **(arguments | {"pool": _pool(folder / modules["Pooling"] / "config.json")}))}
     limit = _limit(folder / "sentence_bert_config.json")
     changes["input_size"] = (min(limit or base.input_size[0], base.input_size[0]),)
     if "Normalize" in modules and base.head == "features":

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from tljax import registry
-from tljax.weights.beside import published
+from tljax.weights import activations
+from tljax.weights.calls import call_arguments
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Shapes
-from tljax.weights.rules import encoders, expression
+from tljax.weights.metadata import hf_config
 
 Arrays = dict[str, np.ndarray]
 
@@ -18,8 +19,8 @@ KINDS |= {"span": "ForQuestionAnswering", "masked_lm": "ForMaskedLM", "features"
 """Our head -> how transformers calls the model with it."""
 
 
-def finish(prefix: str, bias: str, ties: Mapping[str, str], pair: str) -> Callable[[PretrainedConfig, Arrays], Arrays]:
-    """`Keymap.finish` of an encoder.
+def complete_state_dict(prefix: str, bias: str, ties: Mapping[str, str], pair: str) -> Callable[[PretrainedConfig, Arrays], Arrays]:
+    """`Keymap.complete_state_dict` of an encoder.
 
     Args:
       prefix: what the encoder's names begin with where there is a head; without one they do not.
@@ -37,9 +38,9 @@ def finish(prefix: str, bias: str, ties: Mapping[str, str], pair: str) -> Callab
             return arrays
         arrays = {bias if name == "classifier.bias" else name: a for name, a in arrays.items()}
         more = {name: arrays[of] for name, of in ties.items()}
-        if pair and expression.arguments(config.model)["pool"] == "pooler":
+        if pair and call_arguments(config.model)["pool"] == "pooler":
             more |= {
-                f"{pair}.weight": np.zeros((2, expression.arguments(config.model)["width"]), np.float32),
+                f"{pair}.weight": np.zeros((2, call_arguments(config.model)["width"]), np.float32),
                 f"{pair}.bias": np.zeros(2, np.float32),
             }
         return arrays | more
@@ -47,8 +48,8 @@ def finish(prefix: str, bias: str, ties: Mapping[str, str], pair: str) -> Callab
     return finished
 
 
-def publish(kind: str, family: str, **more: Any) -> Callable[[PretrainedConfig, Shapes], dict[str, dict[str, Any]]]:
-    """`Keymap.publish` of an encoder.
+def to_hf_config(kind: str, family: str, **more: Any) -> Callable[[PretrainedConfig, Shapes], dict[str, dict[str, Any]]]:
+    """`Keymap.to_hf_config` of an encoder.
 
     Args:
       kind: what its classes' names begin with, such as ``"Bert"``.
@@ -57,8 +58,8 @@ def publish(kind: str, family: str, **more: Any) -> Callable[[PretrainedConfig, 
     """
 
     def content(config: PretrainedConfig, shapes: Shapes) -> dict[str, dict[str, Any]]:
-        of, head = expression.arguments(config.model), registry.parse(config.head)[0]
-        names = {ours: theirs for theirs, ours in reversed(encoders.ACTIVATIONS.items())}
+        of, head = call_arguments(config.model), registry.parse(config.head)[0]
+        names = {ours: theirs for theirs, ours in reversed(activations.TEXT_ENCODERS.items())}
         found = {
             "architectures": [kind + ("ForPreTraining" if (head, of["pool"]) == ("masked_lm", "pooler") else KINDS.get(head, "Model"))],
             "model_type": family,
@@ -75,6 +76,6 @@ def publish(kind: str, family: str, **more: Any) -> Callable[[PretrainedConfig, 
             "attention_probs_dropout_prob": of["dropout"],
         }
         found |= {key: (of | found)[value[1:]] if isinstance(value, str) and value[:1] == "=" else value for key, value in more.items()}
-        return {"config.json": found | (published.labels(config) if head in ("linear", "mlp", "tokens") else {})}
+        return {"config.json": found | (hf_config.label_fields(config) if head in ("linear", "mlp", "tokens") else {})}
 
     return content

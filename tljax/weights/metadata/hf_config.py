@@ -1,24 +1,24 @@
-"""Parts of the JSON files that Hugging Face's transformers reads beside weights, made from our config; `foreign_config` reads them back."""
+"""Parts of the JSON files that Hugging Face's transformers reads beside weights, made from our config; `hub_metadata` reads them back."""
 
 from typing import Any
 
-from tljax.weights.beside import task
-from tljax.weights.beside.foreign_config import RESAMPLE
+from tljax.weights.calls import call_arguments
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.rules import expression
+from tljax.weights.metadata import task
+from tljax.weights.metadata.hub_metadata import RESAMPLE
 
 Files = dict[str, dict[str, Any]]
 """A file's name -> its content."""
 
 
-def labels(config: PretrainedConfig) -> dict[str, Any]:
+def label_fields(config: PretrainedConfig) -> dict[str, Any]:
     """``id2label``, ``label2id`` and ``problem_type`` of a ``config.json``; a class without a name is ``LABEL_3``, as there."""
     names = config.labels or tuple(f"LABEL_{i}" for i in range(config.num_classes))
     numbers = {name: i for i, name in enumerate(names)}
     return {"id2label": {str(i): name for i, name in enumerate(names)}, "label2id": numbers} | task.problem_type(config)
 
 
-def images(config: PretrainedConfig) -> dict[str, Any]:
+def preprocessor_fields(config: PretrainedConfig) -> dict[str, Any]:
     """A ``preprocessor_config.json``: resize of the shorter side, crop of the centre, mean and deviation; {} where that cannot say it.
 
     It is in the form of the ``CLIPImageProcessor``, the one that knows exactly these steps; the resized side is a whole number there.
@@ -42,7 +42,7 @@ def images(config: PretrainedConfig) -> dict[str, Any]:
     }
 
 
-def classifier(config: PretrainedConfig, kind: str, content: dict[str, Any], suffix: str = "ForImageClassification") -> Files:
+def classifier_files(config: PretrainedConfig, kind: str, content: dict[str, Any], suffix: str = "ForImageClassification") -> Files:
     """The files of an image classifier of transformers, or of its backbone alone.
 
     Args:
@@ -53,14 +53,14 @@ def classifier(config: PretrainedConfig, kind: str, content: dict[str, Any], suf
     """
     whole = config.head != "features"
     shared = {"architectures": [kind + (suffix if whole else "Model")], "num_channels": config.in_channels}
-    inputs = images(config)
-    files = {"config.json": shared | content | (labels(config) if whole else {})}
+    inputs = preprocessor_fields(config)
+    files = {"config.json": shared | content | (label_fields(config) if whole else {})}
     return files | ({"preprocessor_config.json": inputs} if inputs else {})
 
 
-def vision_transformer(config: PretrainedConfig) -> dict[str, Any]:
+def vit_fields(config: PretrainedConfig) -> dict[str, Any]:
     """What the ``config.json`` of every Vision Transformer of transformers says."""
-    of = expression.arguments(config.model)
+    of = call_arguments(config.model)
     return {
         "hidden_size": of["width"],
         "num_hidden_layers": of["depth"],

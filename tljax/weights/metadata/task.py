@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 
 from tljax import registry
-from tljax.weights.beside.json_values import Values
 from tljax.weights.config import PretrainedConfig
+from tljax.weights.json_values import Values
 
 CLASSIFIERS = ("linear", "mlp", "cosine")
 """Heads with one number per output; whether these are classes or quantities, the head does not tell."""
@@ -27,22 +27,22 @@ OTHER_PURPOSE = re.compile(r".*For(?!(?:Image|Sequence|Token|Audio)Classificatio
 """Architectures with a head for something else, such as ``BertForMultipleChoice``."""
 
 
-def of_new_head(head: str) -> str:
+def task_of_head(head: str) -> str:
     """The task of a head that is yet to be trained: the one that its kind serves; "": it can serve several."""
     return OF_HEAD.get(registry.parse(head)[0], "")
 
 
-def of_file(config: PretrainedConfig) -> str:
+def task_of_file(config: PretrainedConfig) -> str:
     """The task that a published file has where nobody states one.
 
     A classifier of several outputs is one of exclusive classes, as nearly all are; with a single output "", for it may be a quantity or a
     yes and no.
     """
     classes = registry.parse(config.head)[0] in CLASSIFIERS and config.num_classes > 1
-    return "classification" if classes else of_new_head(config.head)
+    return "classification" if classes else task_of_head(config.head)
 
 
-def stated(content: Values, config: PretrainedConfig) -> str:
+def stated_task(content: Values, config: PretrainedConfig) -> str:
     """The task by Hugging Face's ``config.json``, or that of `config` where it states none.
 
     A classifier without a ``problem_type`` and with a single output is a regression, as transformers takes it.
