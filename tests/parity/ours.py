@@ -12,7 +12,7 @@ import numpy as np
 from tests.parity.case import Case
 from tests.weights import foreign
 from tljax import models, trees
-from tljax.weights.keymap import file_name, table
+from tljax.weights.keymap import file_names, table
 from tljax.weights.load import fill
 
 TOLERANCE, APART = 1e-4, 1e-2
@@ -68,9 +68,10 @@ def _run(case: Case, of: models.TransferModel, variables: Mapping[str, Any], tra
 
 def _statistics(case: Case, before: Any, after: Any) -> Arrays:
     old, keymap = trees.flatten(before), table(case.family)
-    out = {}
-    for path, new in trees.flatten(after).items():
-        name, leaf = file_name(keymap, f"batch_stats/{path}"), path.rpartition("/")[2]
+    out, statistics = {}, trees.flatten(after)
+    names = file_names(keymap, [f"batch_stats/{path}" for path in statistics])
+    for path, new in statistics.items():
+        name, leaf = names[f"batch_stats/{path}"], path.rpartition("/")[2]
         assert name is not None, path
         layer = re.sub(r"[./][^./]*$", "", name)
         out[f"{layer}|{leaf}"] = (np.asarray(new) - case.momentum * np.asarray(old[path])) / (1 - case.momentum)

@@ -58,8 +58,8 @@ def test_the_deeper_mobilenet_v2(width, depth):
 @pytest.mark.parametrize("width", [0.35, 0.5, 0.75, 1.0])
 def test_every_published_width_of_mobilenet_v3(size, width):
     name, said = f"mobilenet_v3_{size}", "" if width == 1.0 else f"width={width}, "
-    assert inferred(name, mobilenet_v3.plan(name, width, ratios=False)) == (f"{name}(width={width})" if said else name)
-    read = inferred(f"{name}_timm", mobilenet_v3.plan(name, width, ratios=True))
+    assert inferred("mobilenet_v3", mobilenet_v3.plan(name, width, ratios=False)) == (f"{name}(width={width})" if said else name)
+    read = inferred("mobilenet_v3_timm", mobilenet_v3.plan(name, width, ratios=True))
     assert read == f"{name}({said}ratios=True, epsilon=1e-05)"
 
 

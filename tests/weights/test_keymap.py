@@ -5,7 +5,7 @@ import pytest
 
 from tests.parity import case, ours
 from tljax import models, trees
-from tljax.weights.keymap import CONV, IDENTITY, LINEAR, Keymap, file_name, keymaps, part, table, translate
+from tljax.weights.keymap import CONV, IDENTITY, LINEAR, Keymap, file_names, keymaps, part, table, translate
 from tljax.zoo.resnet_cifar.keymaps import DEPTHS
 
 CIFAR = keymaps["cifar_resnet"]()
@@ -19,7 +19,7 @@ def test_every_path_has_a_name_that_leads_back(family):
     model, head = (OWN[family], True) if family in OWN else (ours.model(CASES[family]), CASES[family].num_classes > 0)
     model = models.create(model, num_classes=10) if isinstance(model, str) else model
     wanted = [path for path in trees.flatten(models.shapes(model)) if head or not path.startswith("params/head/")]
-    names = {path: file_name(keymap, path) for path in wanted}
+    names = file_names(keymap, wanted)
     assert None not in names.values()
     translated = translate(keymap, names.values())
     assert not translated.unknown and not translated.ignored
@@ -34,9 +34,9 @@ def test_the_first_rule_wins_whether_it_is_a_name_or_a_regex():
 
 
 def test_a_path_outside_the_table_has_no_name():
-    assert file_name(CIFAR, "params/backbone/stage4/block0/conv1/kernel") is None
-    assert file_name(CIFAR, "params/backbone/stage1/block0/conv3/kernel") is None
-    assert file_name(keymaps["own"](), "elsewhere/x") is None
+    paths = ["params/backbone/stage4/block0/conv1/kernel", "params/backbone/stage1/block0/conv3/kernel"]
+    assert file_names(CIFAR, paths) == dict.fromkeys(paths)
+    assert file_names(keymaps["own"](), ["elsewhere/x"]) == {"elsewhere/x": None}
 
 
 @pytest.mark.parametrize("transform", [CONV, LINEAR, IDENTITY])
@@ -52,7 +52,7 @@ def test_one_tensor_may_fill_several_leaves():
     fused = np.arange(24.0).reshape(6, 4)
     known = translate(keymap, ["3.qkv"]).known["3.qkv"]
     assert [path for path, _ in known] == ["params/3/q/kernel", "params/3/k/kernel", "params/3/v/kernel"]
-    assert {file_name(keymap, path) for path, _ in known} == {"3.qkv"}
+    assert set(file_names(keymap, [path for path, _ in known]).values()) == {"3.qkv"}
     parts = [transform.forward(fused) for _, transform in known]
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), fused.T)
     np.testing.assert_array_equal(np.concatenate([t.backward(a) for (_, t), a in zip(known, parts, strict=True)]), fused)

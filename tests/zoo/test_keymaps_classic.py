@@ -16,22 +16,28 @@ from tljax.weights.keymap import table
 
 FC = "fc=(6, 4)"
 MODELS = {
-    "alexnet": f"alexnet(width=2, {FC})",
-    "vgg11": f"vgg11(width=2, {FC})",
-    "vgg13_bn": f"vgg13_bn(width=2, {FC})",
-    "vgg16": f"vgg16(width=2, {FC})",
-    "vgg19_timm": f"vgg19(width=2, {FC}, sliding=True)",
-    "vgg_keras": f"vgg19(width=2, {FC})",
-    "squeezenet1_0": "squeezenet(version='1.0', width=2)",
-    "squeezenet1_1": "squeezenet(width=2)",
-    "squeezenet_keras": "squeezenet(width=2, ceil_mode=False)",
+    "alexnet": ("alexnet", f"alexnet(width=2, {FC})"),
+    "vgg11": ("vgg", f"vgg11(width=2, {FC})"),
+    "vgg13_bn": ("vgg", f"vgg13_bn(width=2, {FC})"),
+    "vgg16": ("vgg", f"vgg16(width=2, {FC})"),
+    "vgg19_timm": ("vgg_timm", f"vgg19(width=2, {FC}, sliding=True)"),
+    "vgg_keras": ("vgg_keras", f"vgg19(width=2, {FC})"),
+    "squeezenet1_0": ("squeezenet", "squeezenet(version='1.0', width=2)"),
+    "squeezenet1_1": ("squeezenet", "squeezenet(width=2)"),
+    "squeezenet_keras": ("squeezenet_keras", "squeezenet(width=2, ceil_mode=False)"),
 }
+"""A file -> its key table, its model."""
+
 TOPS = ("classifier.", "pre_logits.", "head.", "fc1/", "fc2/", "predictions/", "conv10/")
 
 
-def made(family: str, num_classes: int = 3, in_channels: int = 2) -> models.TransferModel:
-    head = "maps" if family.startswith("squeezenet") else "linear"
-    return models.create(MODELS[family], num_classes, head, in_channels)
+def made(file: str, num_classes: int = 3, in_channels: int = 2) -> models.TransferModel:
+    head = "maps" if file.startswith("squeezenet") else "linear"
+    return models.create(MODELS[file][1], num_classes, head, in_channels)
+
+
+def drawn(file: str) -> dict[str, np.ndarray]:
+    return foreign.drawn(MODELS[file][0], made(file))
 
 
 def opened(folder: Path, arrays: dict[str, np.ndarray], **overrides) -> weights.Pretrained:
@@ -39,34 +45,35 @@ def opened(folder: Path, arrays: dict[str, np.ndarray], **overrides) -> weights.
     return weights.open(folder / "x.npz", **overrides)
 
 
-@pytest.mark.parametrize("family", MODELS)
-def test_names_and_shapes_tell_the_family_and_its_widths(tmp_path, family):
-    found = opened(tmp_path, foreign.drawn(family, made(family)))
+@pytest.mark.parametrize("file", MODELS)
+def test_names_and_shapes_tell_the_family_and_its_widths(tmp_path, file):
+    found = opened(tmp_path, drawn(file))
+    family, model = MODELS[file]
     assert found.report.family == family and not found.report.new
-    assert (found.config.model, found.config.num_classes, found.config.in_channels) == (MODELS[family], 3, 2)
-    assert found.model == models.create(MODELS[family], 3, found.config.head, 2, found.config.input_size)
+    assert (found.config.model, found.config.num_classes, found.config.in_channels) == (model, 3, 2)
+    assert found.model == models.create(model, 3, found.config.head, 2, found.config.input_size)
 
 
-@pytest.mark.parametrize("family", MODELS)
-def test_the_convolutions_alone_give_the_mean_of_the_last_map(tmp_path, family):
-    arrays = {name: a for name, a in foreign.drawn(family, made(family)).items() if not name.startswith(TOPS)}
+@pytest.mark.parametrize("file", MODELS)
+def test_the_convolutions_alone_give_the_mean_of_the_last_map(tmp_path, file):
+    arrays = {name: a for name, a in drawn(file).items() if not name.startswith(TOPS)}
     found = opened(tmp_path, arrays)
-    bare = MODELS[family].replace(", sliding=True", "").replace(FC, "fc=()")
+    bare = MODELS[file][1].replace(", sliding=True", "").replace(FC, "fc=()")
     assert found.config.model == bare and found.config.head == "features" and not found.report.new
-    assert found.config.num_classes == (8 if family == "alexnet" else 16 if "vgg" in family else 64)
+    assert found.config.num_classes == (8 if file == "alexnet" else 16 if "vgg" in file else 64)
     assert opened(tmp_path, arrays, num_classes=5).report.new
 
 
-@pytest.mark.parametrize("family", ["alexnet", "vgg16", "vgg19_timm", "vgg_keras"])
-def test_the_fully_connected_layers_may_stand_without_a_head(tmp_path, family):
+@pytest.mark.parametrize("file", ["alexnet", "vgg16", "vgg19_timm", "vgg_keras"])
+def test_the_fully_connected_layers_may_stand_without_a_head(tmp_path, file):
     heads = ("classifier.6", "head.", "predictions/")
-    found = opened(tmp_path, {name: a for name, a in foreign.drawn(family, made(family)).items() if not name.startswith(heads)})
-    assert found.config.model == MODELS[family] and found.config.num_classes == 4
+    found = opened(tmp_path, {name: a for name, a in drawn(file).items() if not name.startswith(heads)})
+    assert found.config.model == MODELS[file][1] and found.config.num_classes == 4
 
 
 def test_files_of_keras_1_and_of_keras_3_fill_the_same_leaves(tmp_path):
     for family in ("vgg_keras", "squeezenet_keras"):
-        new = foreign.drawn(family, made(family))
+        new = drawn(family)
         layers = list(dict.fromkeys(name.rpartition("/")[0] for name in new if not name.startswith("conv10")))
         order = ["conv1", *(f"fire{i}/{part}" for i in range(2, 10) for part in ("squeeze1x1", "expand1x1", "expand3x3"))]
         old = {}
@@ -75,7 +82,7 @@ def test_files_of_keras_1_and_of_keras_3_fill_the_same_leaves(tmp_path):
             old |= {f"{layer}/{kernel}": new[f"{layer}/kernel"], f"{layer}/{bias}": new[f"{layer}/bias"]}
         numbered = {name.replace("/kernel", "/0").replace("/bias", "/1"): a for name, a in new.items() if name.rpartition("/")[0] in layers}
         a, b = (opened(tmp_path, arrays, num_classes=3) for arrays in (old, numbered))
-        assert a.config.model == b.config.model == MODELS[family]
+        assert a.config.model == b.config.model == MODELS[family][1]
         for path in a.report.loaded:
             np.testing.assert_array_equal(leaf(a, path), leaf(b, path))
         assert set(a.report.loaded) == set(b.report.loaded) and len(a.report.loaded) == 2 * len(layers)
@@ -88,10 +95,10 @@ def leaf(found: weights.Pretrained, path: str) -> np.ndarray:
     return np.asarray(value)
 
 
-def changed(family: str, **shapes) -> dict[str, np.ndarray]:
+def changed(file: str, **shapes) -> dict[str, np.ndarray]:
     """A file with some tensors of other shapes, or (None) without them."""
-    named = {name.replace("__", "." if "keras" not in family else "/"): shape for name, shape in shapes.items()}
-    arrays = foreign.drawn(family, made(family)) | {name: np.zeros(shape, np.float32) for name, shape in named.items() if shape}
+    named = {name.replace("__", "." if "keras" not in file else "/"): shape for name, shape in shapes.items()}
+    arrays = drawn(file) | {name: np.zeros(shape, np.float32) for name, shape in named.items() if shape}
     return {name: a for name, a in arrays.items() if named.get(name, ()) is not None}
 
 
@@ -106,7 +113,7 @@ def changed(family: str, **shapes) -> dict[str, np.ndarray]:
         ),
         (changed("alexnet", classifier__1__weight=(6, 8 * 49)), r"\(classifier.1.weight\): got shape \(392, 6\), wanted \(6, 6, 8, 6\)"),
         (changed("vgg16", features__28__weight=None), "it has no features.28.weight"),
-        (changed("vgg16", features__0__weight=(2, 2, 5, 5)), "nearest is vgg16 .* not .width, channels, 3, 3"),
+        (changed("vgg16", features__0__weight=(2, 2, 5, 5)), "nearest is vgg .* not .width, channels, 3, 3"),
         (changed("vgg16", features__5__weight=(3, 2, 3, 3)), r"\(features.5.weight\): got shape \(3, 3, 2, 3\), wanted \(3, 3, 2, 4\)"),
         (changed("vgg16", classifier__0__weight=None), "it has classifier.3.weight, but no classifier.0.weight"),
         (
@@ -128,18 +135,18 @@ def test_what_is_none_of_them_is_told_why(tmp_path, arrays, said):
         opened(tmp_path, arrays)
 
 
-@pytest.mark.parametrize("family", MODELS)
-def test_the_config_of_an_imagenet_model(family):
-    keymap = table(family)
-    config = keymap.config(keymap.infer(foreign.shapes(family, made(family, 1000, 3))))
+@pytest.mark.parametrize("file", MODELS)
+def test_the_config_of_an_imagenet_model(file):
+    keymap = table(MODELS[file][0])
+    config = keymap.config(keymap.infer(foreign.shapes(keymap.family, made(file, 1000, 3))))
     assert config.labels == imagenet.labels() and "assumed" in config.source
-    assert config.head == ("maps" if "squeezenet" in family else "linear")
-    if "keras" in family:
+    assert config.head == ("maps" if "squeezenet" in file else "linear")
+    if "keras" in file:
         assert config.channel_order == "BGR" and config.mean == pytest.approx((103.939 / 255, 116.779 / 255, 123.68 / 255))
         assert config.std == (1 / 255,) * 3
     else:
         assert config.channel_order == "RGB" and config.mean == (0.485, 0.456, 0.406)
-    size = (227, 1.0) if family == "squeezenet_keras" else (224, 0.875)
+    size = (227, 1.0) if file == "squeezenet_keras" else (224, 0.875)
     assert (config.input_size, config.crop_fraction) == ((size[0],) * 2, size[1])
 
 

@@ -20,9 +20,9 @@ def fields(model, classes=1000):
         ("efficientnet", "efficientnet_b7(epsilon=0.001)", 600, 1.0, "bicubic"),
         ("efficientnet_timm", "efficientnet_b3", 300, 0.904, "bicubic"),
         ("efficientnet_keras", f"efficientnet_b4({TF})", 380, 0.922, "bicubic"),
-        ("mobilenet_v3_large", "mobilenet_v3_large", 224, 224 / 232, "bilinear"),
-        ("mobilenet_v3_small", "mobilenet_v3_small", 224, 0.875, "bilinear"),
-        ("mobilenet_v3_small_timm", "mobilenet_v3_small(ratios=True)", 224, 0.875, "bicubic"),
+        ("mobilenet_v3", "mobilenet_v3_large", 224, 224 / 232, "bilinear"),
+        ("mobilenet_v3", "mobilenet_v3_small", 224, 0.875, "bilinear"),
+        ("mobilenet_v3_timm", "mobilenet_v3_small(ratios=True)", 224, 0.875, "bicubic"),
         ("mobilenet_v2", "mobilenet_v2", 224, 0.875, "bilinear"),
         ("mobilenet_v2_timm", "mobilenet_v2", 224, 0.875, "bicubic"),
     ],
@@ -43,8 +43,8 @@ def test_keras_s_mobilenet_v2_takes_inputs_from_minus_one_to_one():
     ("family", "model", "architecture"),
     [
         ("efficientnet_timm", "efficientnet_b2", "efficientnet_b2"),
-        ("mobilenet_v3_large_timm", "mobilenet_v3_large(width=0.75, ratios=True, epsilon=1e-05)", "mobilenetv3_large_075"),
-        ("mobilenet_v3_small_timm", "mobilenet_v3_small(ratios=True, epsilon=1e-05)", "mobilenetv3_small_100"),
+        ("mobilenet_v3_timm", "mobilenet_v3_large(width=0.75, ratios=True, epsilon=1e-05)", "mobilenetv3_large_075"),
+        ("mobilenet_v3_timm", "mobilenet_v3_small(ratios=True, epsilon=1e-05)", "mobilenetv3_small_100"),
     ],
 )
 def test_timm_s_config_tells_tensorflow_s_conventions_and_is_written_again(family, model, architecture):

@@ -10,7 +10,7 @@ from tljax import models, weights
 from tljax.weights.keymap import table
 
 SMALL = "mobilenet_v3_small(width=0.1, ratios=True, padding='asymmetric')"
-FAMILY = "mobilenet_v3_small_keras"
+FAMILY = "mobilenet_v3_keras"
 NUMBERS = {"kernel": "0", "bias": "1", "gamma": "0", "beta": "1", "moving_mean": "2", "moving_variance": "3"}
 
 

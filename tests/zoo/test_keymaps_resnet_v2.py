@@ -5,7 +5,7 @@ import pytest
 
 from tests.weights import foreign
 from tljax import models, trees, weights
-from tljax.weights.keymap import file_name, table, translate
+from tljax.weights.keymap import file_names, table, translate
 
 TINY = "bit_r50x1(blocks=(1, 2), width=32)"
 
@@ -56,7 +56,7 @@ def test_both_layouts_hold_the_same_network(tmp_path):
     for path, leaf in trees.flatten(second.variables).items():
         np.testing.assert_array_equal(leaf, leaves[path])
     path = "params/backbone/stage2/block1/norm2/scale"
-    assert [file_name(keymap, path) for keymap in (bit, timm)] == [
+    assert [file_names(keymap, [path])[path] for keymap in (bit, timm)] == [
         "resnet/block2/unit02/b/group_norm/gamma",
         "stages.1.blocks.1.norm2.weight",
     ]

@@ -11,7 +11,7 @@ from tljax import models, registry, trees
 from tljax.models.create import backbones, heads
 from tljax.weights.calls import call_arguments
 from tljax.weights.config import PretrainedConfig
-from tljax.weights.keymap import Keymap, Shapes, file_name, keymaps, table, translate
+from tljax.weights.keymap import Keymap, Shapes, file_names, keymaps, table, translate
 
 UNSEEN = re.compile(r".*(drop|init).*|layer_scale|momentum")
 """Arguments of backbones and heads that a filled model's outputs do not depend on in evaluation."""
@@ -73,7 +73,7 @@ def renamed(keymap: Keymap, leaves: Mapping[str, np.ndarray]) -> dict[str, np.nd
     Raises:
       ValueError: paths that the table does not lead to, or that lack a part of a tensor of the family.
     """
-    names = {path: file_name(keymap, path) for path in leaves}
+    names = file_names(keymap, leaves)
     if lost := [path for path, name in names.items() if name is None]:
         raise ValueError(f"the key table {keymap.family} has no name for {len(lost)} of {len(leaves)} leaves: {_some(lost)}")
     arrays = {}

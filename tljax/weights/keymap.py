@@ -62,7 +62,7 @@ class Keymap:
       rules: regex of a whole name in the file -> (template of our path, transform); a tuple of such pairs where one tensor fills several
         leaves (see `part`). The first match wins. A template begins with ``params/`` or ``batch_stats/`` and refers to groups as in
         `re.Match.expand`. Outside its groups a regex is a literal (``\.`` for a dot), and groups do not nest, so that each rule also reads
-        backwards (`file_name`).
+        backwards (`file_names`).
       infer: names and shapes of the file -> the fields `model`, `num_classes` (0: no head), `in_channels` and, where shapes tell it,
         `input_size` of its `PretrainedConfig`. Raises ValueError with the first difference where the architecture is another one.
       config: the fields of `infer` -> the config assumed for a file without one of ours.
@@ -74,6 +74,8 @@ class Keymap:
       to_hf_config: for export: config and shapes -> the content of the publisher's JSON files by file name, which `apply_hf_config` reads.
       rename: all names of the file -> the names in `rules`, where these depend on the file as a whole (`rules.keras.counted`); names that
         it leaves out stay.
+      rename_back: for export: all names of a model in `rules` -> those of the file, for names that `rename` changes for good
+        (`rules.numbered_layers`).
       optional: regexes of paths, such as ``params/backbone/pooler/.*``, that a model may lack although the file fills them.
     """
 
@@ -86,6 +88,7 @@ class Keymap:
     complete_state_dict: Callable[[PretrainedConfig, dict[str, np.ndarray]], dict[str, np.ndarray]] = lambda _, arrays: arrays
     to_hf_config: Callable[[PretrainedConfig, Shapes], dict[str, dict[str, Any]]] = lambda config, _: {}
     rename: Callable[[Iterable[str]], Mapping[str, str]] = lambda _: {}
+    rename_back: Callable[[Iterable[str]], Mapping[str, str]] = lambda _: {}
     optional: tuple[str, ...] = ()
 
     @functools.cached_property
@@ -163,8 +166,19 @@ def _first(keymap: Keymap, name: str) -> tuple[Target, ...]:
     return targets[literal] if literal < len(targets) else ()
 
 
-def file_name(keymap: Keymap, path: str) -> str | None:
-    """The name that `path` has in a file of this family, or None where the table does not lead there."""
+def file_names(keymap: Keymap, paths: Iterable[str]) -> dict[str, str | None]:
+    """Returns the names that a model's paths have in a file of this family; None where the table does not lead to a path.
+
+    Args:
+      keymap: the table.
+      paths: all paths of the model, for names may depend on the whole.
+    """
+    names = {path: _name_in_rules(keymap, path) for path in paths}
+    renamed = keymap.rename_back([name for name in names.values() if name is not None])
+    return {path: name and renamed.get(name, name) for path, name in names.items()}
+
+
+def _name_in_rules(keymap: Keymap, path: str) -> str | None:
     for paths, name_template, names in keymap.backwards:
         match = paths.fullmatch(path)
         if match and names.fullmatch(name := match.expand(name_template)):

@@ -12,7 +12,7 @@ import numpy as np
 
 from tljax import models, trees
 from tljax.weights import adapt, config, restore
-from tljax.weights.keymap import Keymap, Translation, file_name, keymaps, table, translate
+from tljax.weights.keymap import Keymap, Translation, file_names, keymaps, table, translate
 from tljax.weights.read import StrPath, locate, read_hashed
 
 LISTED = 20
@@ -242,19 +242,21 @@ def _resample_position(
 
 
 def _differences(found: Mapping[str, np.ndarray], wanted: Mapping[str, Any], keymap: Keymap) -> list[str]:
-    def both(path: str) -> str:
-        name = file_name(keymap, path)
-        return path if name in (None, path) else f"{path} ({name})"
-
-    lines = [f" - {both(path)}" for path in wanted if path not in found]
-    lines += [f" + {both(path)}" for path in found if path not in wanted]
-    for path in (p for p in wanted if p in found):
-        got, want = found[path], wanted[path]
-        if got.shape != tuple(want.shape):
-            lines.append(f" ! {both(path)}: got shape {got.shape}, wanted {tuple(want.shape)}")
-        elif _is_float(want) and not _is_float(got):
-            lines.append(f" ! {both(path)}: got {got.dtype}, wanted {want.dtype}")
-    return lines
+    """Lists missing, unexpected and mismatched paths, each with its name in the file."""
+    missing, unexpected = [path for path in wanted if path not in found], [path for path in found if path not in wanted]
+    mismatched = {}
+    for path in (path for path in wanted if path in found):
+        array, expected = found[path], wanted[path]
+        if array.shape != tuple(expected.shape):
+            mismatched[path] = f"got shape {array.shape}, wanted {tuple(expected.shape)}"
+        elif _is_float(expected) and not _is_float(array):
+            mismatched[path] = f"got {array.dtype}, wanted {expected.dtype}"
+    if not (missing or unexpected or mismatched):
+        return []
+    names = file_names(keymap, found) | file_names(keymap, wanted)
+    both = {path: path if name in (None, path) else f"{path} ({name})" for path, name in names.items()}
+    lines = [f" - {both[path]}" for path in missing] + [f" + {both[path]}" for path in unexpected]
+    return lines + [f" ! {both[path]}: {difference}" for path, difference in mismatched.items()]
 
 
 def _listed(problems: list[str], where: str, keymap: Keymap) -> str:

@@ -49,7 +49,7 @@ CASES = (
     *(
         _small(
             label=f"mobilenet_v3_{kind}",
-            family=f"mobilenet_v3_{kind}",
+            family="mobilenet_v3",
             model=f"mobilenet_v3_{kind}(width={width})",
             reference=f"torchvision mobilenet_v3_{kind}",
             build=functools.partial(torchvision, kind, 10, width),
@@ -60,7 +60,7 @@ CASES = (
     *(
         _small(
             label=f"mobilenet_v3_{kind}_timm{'_tf' * tf}",
-            family=f"mobilenet_v3_{kind}_timm",
+            family="mobilenet_v3_timm",
             model=f"mobilenet_v3_{kind}(width={width}, ratios=True{', padding=' + repr('asymmetric') if tf else ', epsilon=1e-5'})",
             reference=f"timm {'tf_' * tf}mobilenetv3_{kind}",
             build=functools.partial(timm, kind, 10, width, **(SAME if tf else {})),
@@ -72,7 +72,7 @@ CASES = (
     *(
         _full(
             label=f"mobilenet_v3_{kind}_full",
-            family=f"mobilenet_v3_{kind}",
+            family="mobilenet_v3",
             model=f"mobilenet_v3_{kind}",
             reference=f"torchvision mobilenet_v3_{kind}",
             build=functools.partial(torchvision, kind, 1000, 1.0),
@@ -82,7 +82,7 @@ CASES = (
     ),
     _full(
         label="mobilenet_v3_large_timm_full",
-        family="mobilenet_v3_large_timm",
+        family="mobilenet_v3_timm",
         model="mobilenet_v3_large(epsilon=1e-5)",
         reference="timm mobilenetv3_large_100",
         build=functools.partial(timm, "large", 1000, 1.0),

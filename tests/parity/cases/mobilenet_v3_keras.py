@@ -40,7 +40,7 @@ def _stages(kind: str, width: float, top: bool) -> dict[str, Spot]:
 def _case(label: str, kind: str, width: float, size: int, classes: int, live: bool) -> Case:
     return Case(
         label=f"mobilenet_v3_{label}",
-        family=f"mobilenet_v3_{kind}_keras",
+        family="mobilenet_v3_keras",
         model=f"mobilenet_v3_{kind}(width={width}, ratios=True, penultimate={classes > 0}, padding='asymmetric')",
         reference=f"keras MobileNetV3{kind.capitalize()}",
         build=functools.partial(keras, kind, width, size, classes),

@@ -55,7 +55,7 @@ def without_slash(name: str, shape: tuple[int, ...]) -> np.ndarray:
 def _case(version: str, size: int, classes: int, live: bool) -> Case:
     return Case(
         label=f"squeezenet{version}{'_full' if live else ''}",
-        family=f"squeezenet{version}",
+        family="squeezenet",
         model="squeezenet(version='1.0')" if version == "1_0" else "squeezenet",
         reference=f"torchvision squeezenet{version}",
         build=functools.partial(torchvision, version, classes),

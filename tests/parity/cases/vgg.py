@@ -65,10 +65,10 @@ def _stages(depth: int, norm: bool, publisher: str) -> dict[str, str]:
 
 def _case(depth: int, norm: bool, publisher: str, arguments: str, size: int, build: Any, **more: Any) -> Case:
     name = f"vgg{depth}{'_bn' if norm else ''}"
-    family = f"{name}{'_timm' if publisher == 'timm' else ''}"
+    label = f"{name}{'_timm' if publisher == 'timm' else ''}"
     return Case(
-        label=f"{family}_full" if more.get("live") else family,
-        family=family,
+        label=f"{label}_full" if more.get("live") else label,
+        family="vgg_timm" if publisher == "timm" else "vgg",
         model=f"{name}({arguments})" if arguments else name,
         reference=f"{publisher} {name}",
         stages=_stages(depth, norm, publisher),

@@ -35,6 +35,17 @@ def layers(of: ModuleType, names: Mapping[str, str]) -> Rules:
     return found
 
 
+def path_rules(of: ModuleType) -> Rules:
+    """Rules of all layers by our own paths, for files whose names `numbered_layers` turns into these; `of` as in `layers`."""
+    names = {
+        r"\1bn": r"(backbone/[\w/]+)bn",
+        r"\1/depthwise": r"(backbone/[\w/]+)/depthwise",
+        r"\1/se/\2": r"(backbone/[\w/]+)/se/(reduce|expand)",
+        r"\1/\2": r"(backbone/[\w/]+)/(conv|expand|project)",
+    }
+    return layers(of, names)
+
+
 def block(of: ModuleType, path: str, name: str, leaves: Mapping[str, str]) -> Rules:
     """`layers` of one block: the name of each is `name` and one of `leaves`, which go by `LAYERS`."""
     return layers(of, {f"{path}/{ours}": name + theirs for ours, theirs in leaves.items()})

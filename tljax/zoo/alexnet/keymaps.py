@@ -1,20 +1,20 @@
-"""AlexNet, named as in torchvision."""
+"""The key table of AlexNet: names of torchvision."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from tljax.weights.calls import format_call
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.rules import flatten
+from tljax.weights.rules.fully_connected import fc_widths
 from tljax.weights.rules.layers import Rules, conv, linear
 from tljax.weights.rules.presets import imagenet_config
 from tljax.zoo.alexnet.model import MAP
 
-CONVS = {0: "stage1/conv1", 3: "stage2/conv2", 6: "stage3/conv3", 8: "stage3/conv4", 10: "stage3/conv5"}
-"""Place in ``features`` -> our path."""
+_CONVS = {0: "stage1/conv1", 3: "stage2/conv2", 6: "stage3/conv3", 8: "stage3/conv4", 10: "stage3/conv5"}
+"""Number in ``features`` -> our path."""
 
 _RULES: Rules = {
-    **{name: rule for i, path in CONVS.items() for name, rule in conv(rf"features\.{i}", f"backbone/{path}", bias=True).items()},
+    **{name: rule for i, path in _CONVS.items() for name, rule in conv(rf"features\.{i}", f"backbone/{path}", bias=True).items()},
     r"classifier\.1\.weight": ("params/backbone/fc6/linear/kernel", flatten.nchw(MAP)),
     r"classifier\.1\.bias": ("params/backbone/fc6/linear/bias", IDENTITY),
     **linear(r"classifier\.4", "backbone/fc7/linear"),
@@ -22,28 +22,11 @@ _RULES: Rules = {
 }
 
 
-def fc_widths(kernels: Mapping[str, tuple[int, ...]], axis: int) -> tuple[int, ...]:
-    """The widths of fc6 and fc7; () where the file ends before them.
-
-    Args:
-      kernels: the file's names of the kernels of fc6, fc7 and the head -> their shapes, () if absent.
-      axis: of the outputs.
-
-    Raises:
-      ValueError: one of fc6 and fc7 without the other, a head without them.
-    """
-    fc6, fc7, head = kernels
-    for name, needed in ((fc7, fc6), (head, fc7), (fc6, fc7)):
-        if kernels[name] and not kernels[needed]:
-            raise ValueError(f"it has {name}, but no {needed}")
-    return tuple(kernels[name][axis] for name in (fc6, fc7) if kernels[name])
-
-
 def _infer(shapes: Shapes) -> dict[str, Any]:
     stem = shapes.get("features.0.weight", ())
     if len(stem) != 4 or stem[2:] != (11, 11):
         raise ValueError(f"features.0.weight is {stem or 'absent'}, not [width, channels, 11, 11]")
-    if missing := [name for i in CONVS if (name := f"features.{i}.weight") not in shapes]:
+    if missing := [name for i in _CONVS if (name := f"features.{i}.weight") not in shapes]:
         raise ValueError(f"it has no {', '.join(missing)}")
     top = {name: shapes.get(name, ()) for name in (f"classifier.{i}.weight" for i in (1, 4, 6))}
     return {
@@ -55,6 +38,6 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
 
 @keymaps.register
 def alexnet() -> Keymap:
-    """Krizhevsky 2014 as torchvision builds it: no local response normalisation, one column."""
-    said = "names of torchvision's AlexNet; its preprocessing (the central 224 of 256, bilinear) and the order of the labels are assumed"
-    return Keymap("alexnet", _RULES, _infer, lambda fields: imagenet_config(fields, "torch", source=said))
+    """Krizhevsky 2014 as torchvision builds it: no local response normalization, one column."""
+    source = "names of torchvision's AlexNet; its preprocessing (the central 224 of 256, bilinear) and the order of the labels are assumed"
+    return Keymap("alexnet", _RULES, _infer, lambda fields: imagenet_config(fields, "torch", source=source))

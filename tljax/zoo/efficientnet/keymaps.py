@@ -12,14 +12,15 @@ from tljax import registry
 from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
+from tljax.weights.metadata.timm_config import TENSORFLOW, apply_timm_config, to_timm_config
 from tljax.weights.rules import inverted as inverted_rules
 from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules import keras_applications
 from tljax.weights.rules import layers as rules
 from tljax.weights.rules.inverted import LAYERS, WIDTHS, block, layers
 from tljax.weights.rules.layers import TORCH_IGNORED, Rules, linear
 from tljax.weights.rules.presets import imagenet_config
 from tljax.zoo.efficientnet.model import ROWS, STAGES, VARIANTS, plan
-from tljax.zoo.resnet.keymaps import heads
 
 STAGE_OF = {row: stage for stage, numbers in enumerate(STAGES, 1) for row in numbers}
 """Row of the paper's table -> our stage."""
@@ -41,9 +42,6 @@ TORCHVISION = {
 
 CROPS = dict(zip(VARIANTS, (0.875, 0.882, 0.890, 0.904, 0.922, 0.934, 0.942, 0.949), strict=True))
 """Name -> the central crop's share of the side, as timm has it of the paper's code."""
-
-TF: dict[str, Any] = {"padding": "asymmetric", "epsilon": 1e-3}
-"""What Keras's models and timm's ``tf_`` models have from TensorFlow."""
 
 
 def _torchvision_rules() -> Rules:
@@ -90,22 +88,6 @@ def _infer_torchvision(shapes: Shapes) -> dict[str, Any]:
 
 def _infer_timm(shapes: Shapes) -> dict[str, Any]:
     return infer("efficientnet_timm", shapes, {})
-
-
-def apply_timm_config(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields, with TensorFlow's conventions where timm calls the architecture ``tf_...``."""
-    if not str(hf_config.get("architecture", "")).startswith("tf_"):
-        return fields
-    name, _, given = registry.parse(fields["model"])
-    return fields | {"model": format_call(name, **(given | TF))}
-
-
-def to_timm_config(config: PretrainedConfig, name: str) -> dict[str, dict[str, Any]]:
-    """The ``config.json`` of timm; in its `name` ``{width:03}`` stands for the width in hundredths."""
-    given = registry.parse(config.model)[2]
-    tf = given.get("padding") == TF["padding"]
-    called = name.format(width=round(100 * given.get("width", 1.0)))
-    return {"config.json": {"architecture": "tf_" * tf + called, "num_classes": config.num_classes}}
 
 
 def _torchvision_config(fields: dict[str, Any]) -> PretrainedConfig:
@@ -163,11 +145,11 @@ def _rules() -> Rules:
         names = _LEAVES if row > 1 else {name: _LEAVES[name] for name in NARROW}
         for i in range(math.ceil(repeats * deepest)):
             found |= block(keras_rules, f"backbone/stage{stage}/block{row}_{i}", f"block{row}{chr(ord('a') + i)}_", names)
-    return found | layers(keras_rules, {"backbone/last/conv": "top_conv", "backbone/last/bn": "top_bn"}) | heads()
+    return found | layers(keras_rules, {"backbone/last/conv": "top_conv", "backbone/last/bn": "top_bn"}) | keras_applications.classifier()
 
 
 def _infer(shapes: Shapes) -> dict[str, Any]:
-    return infer("efficientnet_keras", shapes, {}, **TF)
+    return infer("efficientnet_keras", shapes, {}, **TENSORFLOW)
 
 
 def _config(fields: dict[str, Any]) -> PretrainedConfig:

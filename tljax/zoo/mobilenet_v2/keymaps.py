@@ -8,15 +8,15 @@ from tljax.models.layers.inverted_residual import Plan
 from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
+from tljax.weights.metadata.timm_config import TENSORFLOW
 from tljax.weights.rules import inverted as inverted_rules
 from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules import keras_applications
 from tljax.weights.rules import layers as rules
 from tljax.weights.rules.inverted import LAYERS, WIDTHS, block, layers
 from tljax.weights.rules.layers import TORCH_IGNORED, Rules, linear
 from tljax.weights.rules.presets import imagenet_config
-from tljax.zoo.efficientnet.keymaps import TF
 from tljax.zoo.mobilenet_v2.model import STAGES, plan
-from tljax.zoo.resnet.keymaps import heads
 
 PLAIN = [name for name in LAYERS if not name.startswith("se/")]
 """A block's layers; the first block's are those after the first two."""
@@ -54,7 +54,7 @@ def _keras_rules() -> Rules:
     for number, path in enumerate(BLOCKS):
         names = dict(list(zip(PLAIN, leaves, strict=True))[0 if number else 2 :])
         found |= block(keras_rules, path, f"block_{number}_" if number else "expanded_conv_", names)
-    return found | layers(keras_rules, {"backbone/last/conv": "Conv_1", "backbone/last/bn": "Conv_1_bn"}) | heads()
+    return found | layers(keras_rules, {"backbone/last/conv": "Conv_1", "backbone/last/bn": "Conv_1_bn"}) | keras_applications.classifier()
 
 
 def _candidates(blocks: frozenset[str], **more: Any) -> Iterator[tuple[str, Plan]]:
@@ -111,5 +111,5 @@ def mobilenet_v2_timm() -> Keymap:
 @keymaps.register
 def mobilenet_v2_keras() -> Keymap:
     """Sandler et al. 2018 as in Keras: TensorFlow's padding, BatchNorm epsilon 1e-3, inputs in [-1, 1]."""
-    read = functools.partial(_infer, family="mobilenet_v2_keras", **TF)
+    read = functools.partial(_infer, family="mobilenet_v2_keras", **TENSORFLOW)
     return Keymap("mobilenet_v2_keras", _keras_rules(), read, _keras_config)

@@ -1,41 +1,46 @@
-"""SqueezeNet, named as in torchvision: one table per version, because its numbers count through the whole network.
+"""Key tables of SqueezeNet: names of torchvision and of keras-squeezenet."""
 
-SqueezeNet 1.1, named as in github.com/rcmalli/keras-squeezenet, with or without its top.
-"""
-
-from collections.abc import Iterator
 from typing import Any
 
 from tljax.weights.calls import format_call
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.rules import keras as keras_rules
+from tljax.weights.rules import numbered_layers
 from tljax.weights.rules.layers import Rules, conv
 from tljax.weights.rules.presets import imagenet_config
 from tljax.zoo.squeezenet.model import VERSIONS
 
+_PARTS = ("squeeze", "expand1x1", "expand3x3")
 
-def fires(version: str) -> Iterator[tuple[int, str]]:
-    """``(number in features, our stage/fire)``; before them stand the first convolution, its ReLU and its pooling."""
-    number = 3
-    for stage, members in enumerate(VERSIONS[version][2], 1):
-        for fire in members:
-            yield number, f"stage{stage}/fire{fire}"
+# torchvision: the two versions have their fire modules at other numbers
+
+
+def _layout(version: str) -> dict[str, str]:
+    """Lists the layers; before the fire modules stand a convolution, its ReLU and its pooling, behind each stage stands a pooling."""
+    layout, number = {"features.0": "backbone/stem/conv"}, 3
+    for stage, fires in enumerate(VERSIONS[version][2], 1):
+        for fire in fires:
+            layout |= {f"features.{number}.{part}": f"backbone/stage{stage}/fire{fire}/{part}" for part in _PARTS}
             number += 1
         number += 1
+    return layout
 
 
-def _rules(version: str) -> Rules:
-    rules = conv(r"features\.0", "backbone/stem/conv", bias=True)
-    for number, path in fires(version):
-        rules |= conv(rf"features\.{number}\.(squeeze|expand1x1|expand3x3)", rf"backbone/{path}/\1", bias=True)
-    return rules | conv(r"classifier\.1", "head/conv", bias=True)
+_LAYOUTS = {version: _layout(version) for version in VERSIONS}
+
+_RULES: Rules = {
+    **conv("backbone/stem/conv", "backbone/stem/conv", bias=True),
+    **conv(r"backbone/stage(\d)/fire(\d)/(squeeze|expand1x1|expand3x3)", r"backbone/stage\1/fire\2/\3", bias=True),
+    **conv(r"classifier\.1", "head/conv", bias=True),
+}
 
 
-def _infer(shapes: Shapes, version: str) -> dict[str, Any]:
+def _infer(shapes: Shapes) -> dict[str, Any]:
+    version = numbered_layers.nearest(_LAYOUTS, shapes) or "1.1"
     stem, size = shapes.get("features.0.weight", ()), VERSIONS[version][0]
     if len(stem) != 4 or stem[2:] != (size, size):
         raise ValueError(f"features.0.weight is {stem or 'absent'}, not [width, channels, {size}, {size}] of SqueezeNet {version}")
-    squeezes = [f"features.{number}.squeeze.weight" for number, _ in fires(version)]
+    squeezes = [f"{layer}.weight" for layer in _LAYOUTS[version] if layer.endswith(".squeeze")]
     if missing := [name for name in squeezes if len(shapes.get(name, ())) != 4]:
         raise ValueError(f"it has no 4-dimensional {', '.join(missing[:5])} of SqueezeNet {version}")
     classes = (shapes.get("classifier.1.weight") or (0,))[0]
@@ -46,38 +51,39 @@ def _infer(shapes: Shapes, version: str) -> dict[str, Any]:
     } | ({"head": "maps"} if classes else {})
 
 
-def _register(version: str) -> None:
-    family = f"squeezenet{version.replace('.', '_')}"
-    said = "names of torchvision's SqueezeNet; its preprocessing (the central 224 of 256, bilinear) and the order of the labels are assumed"
-
-    @keymaps.register(family)
-    def build() -> Keymap:
-        return Keymap(
-            family, _rules(version), lambda shapes: _infer(shapes, version), lambda fields: imagenet_config(fields, "torch", source=said)
-        )
-
-
-for _version in VERSIONS:
-    _register(_version)
-
-
-PLACES = {fire: f"stage{stage}/fire{fire}" for stage, fires in enumerate(VERSIONS["1.1"][2], 1) for fire in fires}
-PARTS = ("squeeze", "expand1x1", "expand3x3")
+@keymaps.register
+def squeezenet() -> Keymap:
+    """Iandola et al. 2016 in torchvision: SqueezeNet 1.0 and 1.1."""
+    source = (
+        "names of torchvision's SqueezeNet; its preprocessing (the central 224 of 256, bilinear) and the order of the labels are assumed"
+    )
+    return Keymap(
+        "squeezenet",
+        _RULES,
+        _infer,
+        lambda fields: imagenet_config(fields, "torch", source=source),
+        **numbered_layers.renames(_LAYOUTS),
+    )
 
 
-def _layers() -> dict[str, str]:
-    """Their layer -> our path, in the order in which the layers were made."""
+# keras-squeezenet: SqueezeNet 1.1, with or without its top
+
+_FIRES = {fire: f"stage{stage}/fire{fire}" for stage, fires in enumerate(VERSIONS["1.1"][2], 1) for fire in fires}
+
+
+def _keras_layers() -> dict[str, str]:
+    """Returns layer -> our path, in the order in which the layers were built."""
     layers = {"conv1": "backbone/stem/conv"}
-    for fire, path in PLACES.items():
-        layers |= {f"fire{fire}/{'squeeze1x1' if part == 'squeeze' else part}": f"backbone/{path}/{part}" for part in PARTS}
+    for fire, path in _FIRES.items():
+        layers |= {f"fire{fire}/{'squeeze1x1' if part == 'squeeze' else part}": f"backbone/{path}/{part}" for part in _PARTS}
     return layers | {"conv10": "head/conv"}
 
 
-def _rules_keras() -> Rules:
+def _keras_rules() -> Rules:
     rules: Rules = {}
-    for number, (layer, path) in enumerate(_layers().items(), 1):
+    for number, (layer, path) in enumerate(_keras_layers().items(), 1):
         rules |= keras_rules.conv(layer, path, bias=True)
-        # the files of Keras 1 name a kernel by the how manieth drawn one it was, and a bias by its layer
+        # files of Keras 1 name a kernel by its number among the drawn ones, and a bias by its layer
         rules[f"{layer}/uniform{number}"] = (f"params/{path}/kernel", IDENTITY)
         rules[f"{layer}/{layer}_b"] = (f"params/{path}/bias", IDENTITY)
     return rules
@@ -85,7 +91,7 @@ def _rules_keras() -> Rules:
 
 def _infer_keras(shapes: Shapes) -> dict[str, Any]:
     kernels = {}
-    for number, layer in enumerate(_layers(), 1):
+    for number, layer in enumerate(_keras_layers(), 1):
         leaves = (f"{layer}/{leaf}" for leaf in ("kernel", "0", f"uniform{number}"))
         kernels[layer] = next((shapes[name] for name in leaves if name in shapes), ())
     if missing := [layer for layer, shape in kernels.items() if len(shape) != 4 and layer != "conv10"]:
@@ -102,10 +108,13 @@ def _infer_keras(shapes: Shapes) -> dict[str, Any]:
 
 @keymaps.register
 def squeezenet_keras() -> Keymap:
-    """The Caffe authors' weights, for BGR; unlike Caffe, Keras rounds the sizes of maxima down."""
-    said = (
+    """SqueezeNet 1.1 of github.com/rcmalli/keras-squeezenet: the authors' Caffe weights, for BGR images.
+
+    Caffe rounds the sizes of max-pooled maps up, Keras down.
+    """
+    source = (
         "names of github.com/rcmalli/keras-squeezenet; its preprocessing (BGR from 0 to 255 minus ImageNet's mean, the whole image at 227 "
         "pixels) and the order of the labels are assumed"
     )
-    more = {"input_size": (227, 227), "crop_fraction": 1.0, "source": said}
-    return Keymap("squeezenet_keras", _rules_keras(), _infer_keras, lambda fields: imagenet_config(fields, "caffe", **more))
+    more = {"input_size": (227, 227), "crop_fraction": 1.0, "source": source}
+    return Keymap("squeezenet_keras", _keras_rules(), _infer_keras, lambda fields: imagenet_config(fields, "caffe", **more))
