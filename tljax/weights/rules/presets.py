@@ -11,6 +11,9 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 """Of ImageNet's pixels in [0, 255], BGR, as Caffe's models use them."""
 
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+"""Class names of CIFAR-10 in the order of its labels."""
+
 STYLES: dict[str, dict[str, Any]] = {
     "torch": {"mean": MEAN, "std": STD},
     "unit": {"mean": (0.5,) * 3, "std": (0.5,) * 3},

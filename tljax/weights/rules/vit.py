@@ -12,7 +12,7 @@ from tljax.weights import activations
 from tljax.weights.calls import format_call
 from tljax.weights.json_values import Values
 from tljax.weights.keymap import IDENTITY, LINEAR, Shapes, Transform, part
-from tljax.weights.rules.layers import Rules, layer_norm, linear
+from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
 
 TOKEN = Transform("[D] -> [1, 1, D]", 1, lambda a: a[None, None], lambda a: a[0, 0])
 TOKENS = Transform("[T, D] -> [1, T, D]", 2, lambda a: a[None], lambda a: a[0])
@@ -58,6 +58,28 @@ def towers_block(name: str, path: str) -> Rules:
     }
 
 
+def _hf_block(name: str, path: str) -> Rules:
+    return {
+        **layer_norm(f"{name}layernorm_before", f"{path}norm1"),
+        **attention(rf"{name}attention\.attention", f"{path}attention", query="query", key="key", value="value"),
+        **linear(rf"{name}attention\.output\.dense", f"{path}attention/out"),
+        **layer_norm(f"{name}layernorm_after", f"{path}norm2"),
+        **linear(rf"{name}intermediate\.dense", f"{path}mlp/fc1"),
+        **linear(rf"{name}output\.dense", f"{path}mlp/fc2"),
+    }
+
+
+def hf_backbone(prefix: str) -> Rules:
+    """Rules of everything but the head by the names of Hugging Face's ViT and DeiT, which begin with the regex `prefix`."""
+    return {
+        rf"{prefix}embeddings\.cls_token": ("params/backbone/embed/cls", IDENTITY),
+        rf"{prefix}embeddings\.position_embeddings": ("params/backbone/embed/position", IDENTITY),
+        **conv(rf"{prefix}embeddings\.patch_embeddings\.projection", "backbone/embed/proj", bias=True),
+        **numbered(rf"{prefix}encoder\.layer", _hf_block),
+        **layer_norm(f"{prefix}layernorm", "backbone/norm"),
+    }
+
+
 def facts(shapes: Shapes, proj: str, position: str, learned: int, block: str, inner: str) -> dict[str, Any]:
     r"""The arguments of `models.vit` that shapes tell, ``in_channels`` and ``input_size`` among them.
 
@@ -83,12 +105,59 @@ def facts(shapes: Shapes, proj: str, position: str, learned: int, block: str, in
     return blocks(shapes, block, inner, mlp, width) | {"patch": patch, "in_channels": channels, "input_size": (side * patch, side * patch)}
 
 
+def hf_facts(shapes: Shapes, prefix: str, learned: int) -> dict[str, Any]:
+    """Adds heads and epsilon to the `facts` of a file of Hugging Face's ViT or DeiT, whose names begin with `prefix`."""
+    arguments = facts(
+        shapes,
+        proj=f"{prefix}embeddings.patch_embeddings.projection.weight",
+        position=f"{prefix}embeddings.position_embeddings",
+        learned=learned,
+        block=rf"{prefix}encoder\.layer\.(\d+)\.",
+        inner=f"{prefix}encoder.layer.0.intermediate.dense.weight",
+    )
+    return arguments | {"heads": HEADS.get(arguments["width"], 0), "epsilon": 1e-12}
+
+
 def blocks(shapes: Shapes, block: str, inner: str, mlp: tuple[int, ...], width: int) -> dict[str, Any]:
     """Width, depth and the MLP's width of pre-norm blocks; as for `facts`."""
     if len(mlp) != 2 or mlp[0] < 1:
         raise ValueError(f"{inner} is {mlp or 'absent'}, not [hidden, {width}]")
     depth = len({m[1] for name in shapes if (m := re.match(block, name))})
     return {"width": width, "depth": depth, "hidden": 0 if mlp[0] == 4 * width else mlp[0]}
+
+
+def text_facts(shapes: Shapes, word: str, position: str, inner: str, block: str) -> dict[str, Any]:
+    """Reads the arguments of a text tower off shapes, 64 channels a head.
+
+    Args:
+      shapes: the file's.
+      word: the name of the token embeddings `[V, width]`.
+      position: the name of the position embeddings `[T, width]`.
+      inner: as in `facts`.
+      block: as in `facts`.
+
+    Raises:
+      ValueError: embeddings that are not of two axes, an MLP without width.
+    """
+    table, places = shapes.get(word, ()), shapes.get(position, ())
+    if len(table) != 2 or len(places) != 2:
+        name, shape = (word, table) if len(table) != 2 else (position, places)
+        raise ValueError(f"{name} is {shape or 'absent'}, not of two axes")
+    found = blocks(shapes, block, inner, shapes.get(inner, ()), table[1])
+    found |= {"heads": max(table[1] // 64, 1), "positions": places[0], "in_channels": table[0], "input_size": (places[0],)}
+    return found
+
+
+def hf_text_facts(shapes: Shapes) -> dict[str, Any]:
+    """Reads `text_facts` by the names of Hugging Face's CLIP and SigLIP."""
+    embeddings, layers = "text_model.embeddings", "text_model.encoder.layers"
+    return text_facts(
+        shapes,
+        word=f"{embeddings}.token_embedding.weight",
+        position=f"{embeddings}.position_embedding.weight",
+        inner=f"{layers}.0.mlp.fc1.weight",
+        block=rf"{re.escape(layers)}\.(\d+)\.",
+    )
 
 
 def fields(shapes: Shapes, names: Sequence[str], arguments: Mapping[str, Any], head: str = "") -> dict[str, Any]:

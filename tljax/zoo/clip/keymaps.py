@@ -9,7 +9,7 @@ from typing import Any
 from tljax.weights.config import PretrainedConfig, adapt_channels
 from tljax.weights.keymap import CONV, IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.rules.layers import Rules, layer_norm, linear, numbered
-from tljax.weights.rules.vit import TOKEN, TOKENS, apply_hf_config, blocks, facts, fields, packed, towers_block
+from tljax.weights.rules.vit import TOKEN, TOKENS, apply_hf_config, facts, fields, hf_text_facts, packed, text_facts, towers_block
 from tljax.zoo.clip.model import IMAGE, TEXT
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -69,17 +69,6 @@ def _infer_text(shapes: Shapes) -> dict[str, Any]:
     return fields(shapes, tuple(TEXT), found | {"projection": projection})
 
 
-def text_facts(shapes: Shapes, word: str, position: str, inner: str, block: str) -> dict[str, Any]:
-    """The arguments of a text tower that shapes tell, 64 channels a head. Raises ValueError where it has no embeddings or blocks."""
-    table, places = shapes.get(word, ()), shapes.get(position, ())
-    if len(table) != 2 or len(places) != 2:
-        name, shape = (word, table) if len(table) != 2 else (position, places)
-        raise ValueError(f"{name} is {shape or 'absent'}, not of two axes")
-    found = blocks(shapes, block, inner, shapes.get(inner, ()), table[1])
-    found |= {"heads": max(table[1] // 64, 1), "positions": places[0], "in_channels": table[0], "input_size": (places[0],)}
-    return found
-
-
 def image_config(fields: dict[str, Any], names: str) -> PretrainedConfig:
     """CLIP's mean and deviation, the centre of a bicubic resize."""
     channels = fields["in_channels"]
@@ -127,14 +116,6 @@ _TEXT_HF: Rules = {
     **layer_norm(r"text_model\.final_layer_norm", "backbone/norm"),
     **linear("text_projection", "backbone/projection", bias=False),
 }
-TEXT_FACTS = (
-    "text_model.embeddings.token_embedding.weight",
-    "text_model.embeddings.position_embedding.weight",
-    "text_model.encoder.layers.0.mlp.fc1.weight",
-    r"text_model\.encoder\.layers\.(\d+)\.",
-)
-"""Where `text_facts` finds what it reads."""
-
 _IDS = r"(?:text|vision)_model\.embeddings\.position_ids"
 
 
@@ -150,7 +131,7 @@ def _infer_image_hf(shapes: Shapes) -> dict[str, Any]:
 def _infer_text_hf(shapes: Shapes) -> dict[str, Any]:
     if "text_projection.weight" not in shapes:
         raise ValueError("it has no text_projection.weight")
-    found = text_facts(shapes, *TEXT_FACTS)
+    found = hf_text_facts(shapes)
     return fields(shapes, tuple(TEXT), found | {"projection": shapes["text_projection.weight"][0]})
 
 

@@ -10,8 +10,7 @@ from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.metadata import hf_config
 from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
 from tljax.weights.rules.presets import imagenet_config
-from tljax.weights.rules.vit import HEADS, apply_hf_config, facts, fields, timm_block
-from tljax.zoo.vit.keymaps import backbone, found
+from tljax.weights.rules.vit import HEADS, apply_hf_config, facts, fields, hf_backbone, hf_facts, timm_block
 
 NAMES = ("deit_tiny", "deit_small", "deit_base")
 
@@ -51,9 +50,9 @@ def deit() -> Keymap:
 
 
 _RULES_HF: Rules = {
-    **backbone(r"deit\."),
+    **hf_backbone(r"deit\."),
     r"deit\.embeddings\.distillation_token": ("params/backbone/embed/distilled", IDENTITY),
-    **backbone(""),
+    **hf_backbone(""),
     r"embeddings\.distillation_token": ("params/backbone/embed/distilled", IDENTITY),
     **linear("cls_classifier", "head/cls"),
     **linear("distillation_classifier", "head/distilled"),
@@ -64,7 +63,7 @@ def _infer_hf(shapes: Shapes) -> dict[str, Any]:
     prefix = "deit." if any(name.startswith("deit.") for name in shapes) else ""
     if f"{prefix}embeddings.distillation_token" not in shapes:
         raise ValueError(f"it has no {prefix}embeddings.distillation_token")
-    return fields(shapes, NAMES, found(shapes, prefix, 2), "cls_classifier.weight") | {"head": "distilled"}
+    return fields(shapes, NAMES, hf_facts(shapes, prefix, 2), "cls_classifier.weight") | {"head": "distilled"}
 
 
 def _config_hf(fields: dict[str, Any]) -> PretrainedConfig:

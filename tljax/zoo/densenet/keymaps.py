@@ -9,13 +9,12 @@ from typing import Any
 from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
+from tljax.weights.rules import keras_applications
 from tljax.weights.rules.keras import batch_norm as keras_batch_norm
 from tljax.weights.rules.keras import conv as keras_conv
-from tljax.weights.rules.keras import dense
 from tljax.weights.rules.layers import TORCH_IGNORED, Rules, batch_norm, conv, linear
 from tljax.weights.rules.presets import imagenet_config
 from tljax.zoo.densenet.model import DEPTHS
-from tljax.zoo.resnet.keymaps import classes, stem
 
 _LAYER, _PATH = r"features\.denseblock(\d)\.denselayer(\d+)\.", r"backbone/stage\1/layer\2/"
 
@@ -75,7 +74,7 @@ def densenet() -> Keymap:
     return Keymap("densenet", _rules(), _infer, _config, ignored=TORCH_IGNORED)
 
 
-_HEADS = ("predictions", "fc1000")
+_CLASSIFIERS = ("predictions", "fc1000")
 """The classifier: Keras calls it ``predictions``, the package keras-applications called it ``fc1000``."""
 
 
@@ -89,16 +88,16 @@ def _rules_keras() -> Rules:
         path = f"backbone/stage{stage}/transition"
         rules |= keras_batch_norm(f"pool{stage}_bn", f"{path}/norm") | keras_conv(f"pool{stage}_conv", f"{path}/conv")
     rules |= keras_batch_norm("bn", "backbone/norm/norm")
-    return rules | dense(_HEADS[0], "head") | dense(_HEADS[1], "head")
+    return rules | keras_applications.classifier(_CLASSIFIERS)
 
 
 def _infer_keras(shapes: Shapes) -> dict[str, Any]:
-    width, channels = stem(shapes)
+    width, channels = keras_applications.stem(shapes)
     found = [(int(m[1]) - 1, int(m[2])) for name in shapes if (m := re.match(r"conv([2345])_block(\d+)_", name))]
     inner, growth = (next((shapes[n][-1] for n in names if shapes.get(n)), 0) for names in map(_kernel, (1, 2)))
     return {
         "model": model(layer_counts(found), growth, width, inner, epsilon=1.001e-5),
-        "num_classes": classes(shapes, _HEADS),
+        "num_classes": keras_applications.num_classes(shapes, _CLASSIFIERS),
         "in_channels": channels,
     }
 

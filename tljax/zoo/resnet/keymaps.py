@@ -9,9 +9,9 @@ from typing import Any
 from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
+from tljax.weights.rules import keras_applications
 from tljax.weights.rules.keras import batch_norm as keras_batch_norm
 from tljax.weights.rules.keras import conv as keras_conv
-from tljax.weights.rules.keras import dense
 from tljax.weights.rules.layers import TORCH_IGNORED, Rules, batch_norm, conv, linear
 from tljax.weights.rules.presets import imagenet_config
 from tljax.zoo.resnet.model import BASIC, BOTTLENECK, DEPTHS, NAMED
@@ -109,11 +109,6 @@ MOST = tuple(map(max, zip(*(counts for kind, counts in DEPTHS.values() if kind =
 """The most blocks that any depth has in its stages."""
 
 
-def heads() -> Rules:
-    """The classifier: Keras calls it ``predictions``, the package keras-applications called it ``probs``."""
-    return dense("predictions", "head") | dense("probs", "head")
-
-
 def _block(name: str, path: str) -> Rules:
     rules: Rules = {}
     for i, (conv_path, bn_path) in enumerate((("shortcut_conv", "shortcut_bn"), *((f"conv{n}", f"bn{n}") for n in (1, 2, 3)))):
@@ -122,39 +117,23 @@ def _block(name: str, path: str) -> Rules:
 
 
 def _rules() -> Rules:
-    rules = keras_conv("conv1_conv", "backbone/stem/conv", bias=True) | keras_batch_norm("conv1_bn", "backbone/stem/bn") | heads()
+    rules = (
+        keras_conv("conv1_conv", "backbone/stem/conv", bias=True)
+        | keras_batch_norm("conv1_bn", "backbone/stem/bn")
+        | keras_applications.classifier()
+    )
     for stage, count in enumerate(MOST, 1):
         for i in range(count):
             rules |= _block(f"conv{stage + 1}_block{i + 1}", f"backbone/stage{stage}/block{i}")
     return rules
 
 
-def stem(shapes: Shapes) -> tuple[int, int]:
-    """Width and input channels. Raises ValueError: no 7x7 convolution ``conv1_conv``."""
-    kernel = shapes.get("conv1_conv/kernel", shapes.get("conv1_conv/0", ()))
-    if len(kernel) != 4 or kernel[:2] != (7, 7):
-        raise ValueError(f"its first convolution conv1_conv is {kernel}, not [7, 7, channels, width]")
-    return kernel[3], kernel[2]
-
-
-def block_counts(shapes: Shapes) -> tuple[int, ...]:
-    """How many blocks ``conv2_block1``, ... each of the four stages has."""
-    blocks = [{m[1] for name in shapes if (m := re.match(rf"conv{stage}_block(\d+)_", name))} for stage in (2, 3, 4, 5)]
-    return tuple(len(found) for found in blocks)
-
-
-def classes(shapes: Shapes, names: tuple[str, ...] = ("predictions", "probs")) -> int:
-    """Outputs of the classifier under one of `names`; 0: the file has none."""
-    kernels = (shapes.get(f"{name}/{leaf}") for name in names for leaf in ("kernel", "0"))
-    return next((kernel[-1] for kernel in kernels if kernel), 0)
-
-
 def _infer_keras(shapes: Shapes) -> dict[str, Any]:
-    width, channels = stem(shapes)
-    depth = depth_of(BOTTLENECK, block_counts(shapes))
+    width, channels = keras_applications.stem(shapes)
+    depth = depth_of(BOTTLENECK, keras_applications.block_counts(shapes))
     return {
         "model": model(depth, width, stride_first=True, bias=True, epsilon=1.001e-5),
-        "num_classes": classes(shapes),
+        "num_classes": keras_applications.num_classes(shapes),
         "in_channels": channels,
     }
 

@@ -7,8 +7,7 @@ from tljax.weights.config import PretrainedConfig, adapt_channels
 from tljax.weights.keymap import Keymap, Shapes, keymaps
 from tljax.weights.rules.keras import batch_norm, conv, counted, counted_name, dense
 from tljax.weights.rules.layers import Rules
-from tljax.weights.rules.presets import STYLES
-from tljax.zoo.resnet_cifar.keymaps import CIFAR10
+from tljax.weights.rules.presets import CIFAR10, STYLES
 
 _CONVS = {
     "stem/conv": (3, 1),

@@ -6,10 +6,9 @@ from typing import Any
 from tljax.weights.config import PretrainedConfig, adapt_channels
 from tljax.weights.keymap import Keymap, Shapes, keymaps
 from tljax.weights.rules.layers import TORCH_IGNORED, batch_norm, conv, linear
-from tljax.weights.rules.presets import MEAN, STD
+from tljax.weights.rules.presets import CIFAR10, MEAN, STD
 
 DEPTHS = (20, 32, 44, 56, 110)
-CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 _BLOCK, _PATH = r"layer([123])\.(\d+)\.", r"backbone/stage\1/block\2/"
 

@@ -9,11 +9,11 @@ from typing import Any
 from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, POINTWISE_HEAD, Keymap, Shapes, Transform, keymaps
+from tljax.weights.rules import keras_applications
 from tljax.weights.rules.keras import batch_norm
 from tljax.weights.rules.keras import conv as keras_conv
 from tljax.weights.rules.layers import Rules, conv, layer_norm
 from tljax.weights.rules.presets import imagenet_config
-from tljax.zoo.resnet.keymaps import block_counts, classes, heads, stem
 from tljax.zoo.resnet_v2.model import BIT, DEPTHS
 
 MOST = tuple(map(max, zip(*DEPTHS.values(), strict=True)))
@@ -126,7 +126,11 @@ def _block(name: str, path: str) -> Rules:
 
 
 def _rules() -> Rules:
-    rules = keras_conv("conv1_conv", "backbone/stem/conv", bias=True) | batch_norm("post_bn", "backbone/norm/norm") | heads()
+    rules = (
+        keras_conv("conv1_conv", "backbone/stem/conv", bias=True)
+        | batch_norm("post_bn", "backbone/norm/norm")
+        | keras_applications.classifier()
+    )
     for stage, count in enumerate(MOST, 1):
         for i in range(count):
             rules |= _block(f"conv{stage + 1}_block{i + 1}", f"backbone/stage{stage}/block{i}")
@@ -134,12 +138,12 @@ def _rules() -> Rules:
 
 
 def _infer_keras(shapes: Shapes) -> dict[str, Any]:
-    width, channels = stem(shapes)
-    counts = tuple(filter(None, block_counts(shapes)))
+    width, channels = keras_applications.stem(shapes)
+    counts = tuple(filter(None, keras_applications.block_counts(shapes)))
     depth = next((depth for depth, blocks in DEPTHS.items() if blocks == counts), 50)
     return {
         "model": format_call(f"resnet{depth}_v2", blocks=counts, width=width),
-        "num_classes": classes(shapes),
+        "num_classes": keras_applications.num_classes(shapes),
         "in_channels": channels,
     }
 

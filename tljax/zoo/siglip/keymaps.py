@@ -9,10 +9,9 @@ from typing import Any
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, keymaps
 from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
-from tljax.weights.rules.vit import TOKENS, apply_hf_config, facts, fields, packed, timm_block, towers_block
-from tljax.zoo.clip.keymaps import TEXT_FACTS, text_facts
+from tljax.weights.rules.presets import imagenet_config
+from tljax.weights.rules.vit import TOKENS, apply_hf_config, facts, fields, hf_text_facts, packed, timm_block, towers_block
 from tljax.zoo.siglip.model import SIZES
-from tljax.zoo.vit.keymaps import assumed
 
 _HEAD = r"vision_model\.head\."
 
@@ -52,7 +51,7 @@ def _infer_image(shapes: Shapes) -> dict[str, Any]:
 def _infer_text(shapes: Shapes) -> dict[str, Any]:
     if "text_model.head.weight" not in shapes:
         raise ValueError("it has no text_model.head.weight")
-    found = text_facts(shapes, *TEXT_FACTS)
+    found = hf_text_facts(shapes)
     found |= {"heads": HEADS.get(found["width"], 0), "projection": shapes["text_model.head.weight"][0]}
     return fields(shapes, tuple(f"siglip_text_{size}" for size in SIZES), found)
 
@@ -70,7 +69,7 @@ _SAID = "names of Hugging Face's SigLIP; the heads of the published sizes and GE
 
 def _image_config(fields: dict[str, Any]) -> PretrainedConfig:
     said = f"{_SAID}; inputs with mean = std = 0.5, a bicubic resize of which the centre is taken (SigLIP squeezes images to a square)"
-    return assumed(fields, interpolation="bicubic", source=said)
+    return imagenet_config(fields, "unit", crop_fraction=1.0, interpolation="bicubic", source=said)
 
 
 def _text_config(fields: dict[str, Any]) -> PretrainedConfig:
@@ -121,7 +120,7 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
         "names of timm's SigLIP; the heads of the published sizes and, as in timm, the exact GELU are assumed; inputs with mean = std ="
         " 0.5, a bicubic resize of which the centre is taken"
     )
-    return assumed(fields, interpolation="bicubic", source=said)
+    return imagenet_config(fields, "unit", crop_fraction=1.0, interpolation="bicubic", source=said)
 
 
 @keymaps.register

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from tljax import registry
-from tljax.weights import imagenet
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, Keymap, Shapes, Transform, keymaps
 from tljax.weights.metadata import hf_config
 from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
-from tljax.weights.rules.vit import HEADS, apply_hf_config, attention, facts, fields, timm_block
+from tljax.weights.rules.presets import imagenet_config
+from tljax.weights.rules.vit import HEADS, apply_hf_config, facts, fields, hf_backbone, hf_facts, timm_block
 from tljax.zoo.vit.model import SIZES
 
 _RULES: Rules = {
@@ -30,19 +30,6 @@ _RULES: Rules = {
 }
 
 
-def assumed(fields: dict[str, Any], **more: Any) -> PretrainedConfig:
-    """A config with the inputs of Dosovitskiy et al. 2021, in [-1, 1]."""
-    half = (0.5,) * fields["in_channels"]
-    labels = imagenet.labels()
-    values = {
-        "mean": half,
-        "std": half,
-        "channel_order": "L" if fields["in_channels"] == 1 else "RGB",
-        "labels": labels if fields["num_classes"] == len(labels) else (),
-    }
-    return PretrainedConfig(**(values | fields | more))
-
-
 def _infer(shapes: Shapes) -> dict[str, Any]:
     if "norm.weight" in shapes and "fc_norm.weight" in shapes:
         raise ValueError("it has both norm and fc_norm")
@@ -54,8 +41,9 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
 
 
 def _config(fields: dict[str, Any]) -> PretrainedConfig:
-    return assumed(
+    return imagenet_config(
         fields,
+        "unit",
         crop_fraction=0.9,
         interpolation="bicubic",
         source="names of timm's ViT; 64 channels a head, the inputs of its augreg weights (mean = std = 0.5, the central 0.9 of a bicubic"
@@ -78,46 +66,19 @@ def vit() -> Keymap:
     return Keymap("vit", _RULES, _infer, _config, apply_hf_config=apply_hf_config, complete_state_dict=_complete_state_dict)
 
 
-def _block(name: str, path: str) -> Rules:
-    return {
-        **layer_norm(f"{name}layernorm_before", f"{path}norm1"),
-        **attention(rf"{name}attention\.attention", f"{path}attention", query="query", key="key", value="value"),
-        **linear(rf"{name}attention\.output\.dense", f"{path}attention/out"),
-        **layer_norm(f"{name}layernorm_after", f"{path}norm2"),
-        **linear(rf"{name}intermediate\.dense", f"{path}mlp/fc1"),
-        **linear(rf"{name}output\.dense", f"{path}mlp/fc2"),
-    }
-
-
-def backbone(prefix: str) -> Rules:
-    """The rules of everything but the head, whose names begin with the regex `prefix`."""
-    return {
-        rf"{prefix}embeddings\.cls_token": ("params/backbone/embed/cls", IDENTITY),
-        rf"{prefix}embeddings\.position_embeddings": ("params/backbone/embed/position", IDENTITY),
-        **conv(rf"{prefix}embeddings\.patch_embeddings\.projection", "backbone/embed/proj", bias=True),
-        **numbered(rf"{prefix}encoder\.layer", _block),
-        **layer_norm(f"{prefix}layernorm", "backbone/norm"),
-    }
-
-
-def found(shapes: Shapes, prefix: str, learned: int) -> dict[str, Any]:
-    """`facts`, heads and the epsilon of a file whose names begin with `prefix`."""
-    proj, position = (f"{prefix}embeddings.{name}" for name in ("patch_embeddings.projection.weight", "position_embeddings"))
-    told = facts(shapes, proj, position, learned, rf"{prefix}encoder\.layer\.(\d+)\.", f"{prefix}encoder.layer.0.intermediate.dense.weight")
-    return told | {"heads": HEADS.get(told["width"], 0), "epsilon": 1e-12}
-
-
-_RULES_HF = {**backbone(r"vit\."), **backbone(""), **linear("classifier", "head")}
+_RULES_HF = {**hf_backbone(r"vit\."), **hf_backbone(""), **linear("classifier", "head")}
 
 
 def _infer_hf(shapes: Shapes) -> dict[str, Any]:
     prefix = "vit." if any(name.startswith("vit.") for name in shapes) else ""
-    return fields(shapes, tuple(SIZES), found(shapes, prefix, 1), "classifier.weight")
+    return fields(shapes, tuple(SIZES), hf_facts(shapes, prefix, 1), "classifier.weight")
 
 
 def _config_hf(fields: dict[str, Any]) -> PretrainedConfig:
-    return assumed(
+    return imagenet_config(
         fields,
+        "unit",
+        crop_fraction=1.0,
         source="names of Hugging Face's ViT; 64 channels a head, a LayerNorm eps of 1e-12, inputs with mean = std = 0.5, a bilinear resize"
         " and, for 1000 classes, the order of ImageNet's labels are assumed where no config.json says otherwise",
     )
@@ -199,8 +160,10 @@ def _infer_npz(shapes: Shapes) -> dict[str, Any]:
 
 
 def _config_npz(fields: dict[str, Any]) -> PretrainedConfig:
-    return assumed(
+    return imagenet_config(
         fields,
+        "unit",
+        crop_fraction=1.0,
         source="names of Google's vision_transformer; its inputs (mean = std = 0.5, a bilinear resize without crop) and, for 1000 classes,"
         " the order of ImageNet's labels are assumed",
     )
