@@ -11,7 +11,7 @@ CASES = [
     ("resnet20_cifar(width=4)", {"input_size": (8, 8)}),
     (
         "cnn(widths=(4, 8), dropout=0.3)",
-        {"in_channels": 1, "input_size": (8, 8), "head": "mlp(hidden=4, dropout=0.5)", "remat": ("stage1",)},
+        {"in_channels": 1, "input_size": (8, 8), "head": "mlp(mlp_dim=4, dropout=0.5)", "remat": ("stage1",)},
     ),
     ("mlp(widths=(8, 6), dropout=0.5)", {"in_channels": 5, "input_size": (), "head": "cosine"}),
     ("cnn(widths=(4, 4, 4))", {"input_size": (8, 8)}),

@@ -74,7 +74,7 @@ def test_mistakes_are_named():
     with pytest.raises(ValueError, match="phase 0: train names"):
         only = dataclasses.replace(strategies.create("full", ("stem", "stage1")).phases[0], train=("stage9",))
         tiny(strategies.Strategy((only,)))
-    for options in ({"model": PLAIN, "head": "mlp(hidden=4)"}, {"model": "cnn(widths=(4, 3))", "head": "features"}):
+    for options in ({"model": PLAIN, "head": "mlp(mlp_dim=4)"}, {"model": "cnn(widths=(4, 3))", "head": "features"}):
         with pytest.raises(ValueError, match=r"head_init='ridge' needs a head with one kernel \(linear, cosine\); this head has"):
             initialization.initialize(dataclasses.replace(tiny(**options).training, head_init="ridge"), None)
 

@@ -107,7 +107,7 @@ def test_sizes_that_are_cropped_squeezed_or_given_by_a_share(opened):
 def test_timm_s_config(opened):
     config = opened(config=TIMM).config
     assert (config.input_size, config.crop_fraction, config.interpolation) == ((48, 48), 0.95, "bicubic")
-    assert (config.mean, config.std, config.labels, config.licence) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), ("x", "y", "z"), "mit")
+    assert (config.mean, config.std, config.labels, config.license) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), ("x", "y", "z"), "mit")
     old = opened(config={"architecture": "resnet18"} | TIMM["pretrained_cfg"] | {"crop_mode": "squash"}).config
     assert old.crop_fraction == 0.95 and "crop_mode 'squash' is not taken over" in old.source
 

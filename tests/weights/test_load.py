@@ -124,7 +124,7 @@ def test_another_number_of_classes_gets_a_new_head(vector_arrays, tmp_path):
         weights.load(file, vector(5), head="load")
 
 
-@pytest.mark.parametrize("head", ["mlp(hidden=8)", "cosine"])
+@pytest.mark.parametrize("head", ["mlp(mlp_dim=8)", "cosine"])
 def test_a_head_of_another_kind_is_new(head, vector_arrays, tmp_path):
     variables, report = weights.load(write(tmp_path, vector_arrays), vector(head=head))
     assert report.new and all(path.startswith("params/head/") for path in report.new)

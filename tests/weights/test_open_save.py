@@ -135,7 +135,7 @@ def test_the_head_can_be_left_off(published, tmp_path):
     assert (config.head, config.num_classes, config.labels, config.task) == ("features", 16, (), "features")
     assert opened.model.apply(opened.variables, np.ones((1, 32, 32, 3), np.float32)).logits.shape == (1, 16)
     bare = write(tmp_path, {name: a for name, a in published.items() if "linear" not in name})
-    assert weights.open(bare, head="features(normalise=True)").config.num_classes == 16
+    assert weights.open(bare, head="features(normalize=True)").config.num_classes == 16
 
 
 def test_other_arguments_of_the_model(published, tmp_path):

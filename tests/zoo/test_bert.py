@@ -7,7 +7,7 @@ import pytest
 from tests.parity.tokens import texts
 from tljax import models, trees
 
-SMALL = "width=16, depth=2, heads=4, inner=24, positions=20"
+SMALL = "width=16, depth=2, heads=4, mlp_dim=24, positions=20"
 ENCODERS = {
     "cls": f"bert({SMALL}, pool='cls')",
     "pooler": f"bert({SMALL})",

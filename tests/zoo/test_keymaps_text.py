@@ -9,7 +9,7 @@ from tests.parity import case, ours
 from tests.weights import foreign
 from tljax import models, weights
 
-SMALL = "bert(width=32, depth=2, heads=2, inner=64, positions=24{})"
+SMALL = "bert(width=32, depth=2, heads=2, mlp_dim=64, positions=24{})"
 JSON = {"model_type": "bert", "architectures": ["BertModel"], "num_attention_heads": 2, "num_hidden_layers": 2, "hidden_act": "gelu"}
 
 

@@ -61,7 +61,7 @@ def test_depth_classes_and_channels_follow_from_shapes():
 
 
 def test_the_mlp_s_width_is_read_and_heads_only_where_published_widths_or_a_config_tell_them():
-    assert VIT.infer(BASE | {"blocks.0.mlp.fc1.weight": (512, 192)})["model"] == "vit_tiny(depth=11, hidden=512)"
+    assert VIT.infer(BASE | {"blocks.0.mlp.fc1.weight": (512, 192)})["model"] == "vit_tiny(depth=11, mlp_dim=512)"
     fields = VIT.infer(BASE | {"patch_embed.proj.weight": (320, 3, 16, 16), "blocks.0.mlp.fc1.weight": (1280, 320)})
     with pytest.raises(ValueError, match=r"width 320 is none of 192, 384, 768, 1024, and no weight tells the number of heads"):
         VIT.apply_hf_config(fields, {})

@@ -19,7 +19,7 @@ LENGTH = 40
 def test_it_opens_from_its_folder_alone_and_knows_the_atoms_that_are_masked():
     opened = weights.open(Path(ROOT) / "weights" / "albert_smiles_rxnmapper", input_size=(LENGTH,))
     assert opened.config.head == "masked_lm" and not opened.report.new
-    assert opened.config.model == "albert(width=256, heads=8, inner=512, pool='mean', activation='gelu')"
+    assert opened.config.model == "albert(width=256, heads=8, mlp_dim=512, pool='mean', activation='gelu')"
     with open(Path(ROOT) / "archives" / "esol_delaney.csv", newline="") as file:
         molecules = [row["smiles"].strip() for row in csv.DictReader(file)][::40]
     vocabulary, host = tokenizer.read(opened.config.tokenizer), data.on_host(opened.config)

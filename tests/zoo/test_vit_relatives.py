@@ -111,7 +111,7 @@ def test_pre_logits_are_bounded(x):
     [
         ("vit_tiny(activation='relo')", "activation='relo'.*gelu, gelu_tanh, .*quick_gelu"),
         ("dinov2_small(registers=-1)", "registers"),
-        ("siglip_image_base(hidden=-4)", "hidden"),
+        ("siglip_image_base(mlp_dim=-4)", "mlp_dim"),
         ("clip_image_base(pool='mean ')", "pool='mean ' must be one of"),
     ],
 )

@@ -17,19 +17,20 @@ def create(
     expression: str,
     num_classes: int,
     head: str = "linear",
-    in_channels: int = 3,
+    in_channels: int | None = None,
     input_size: tuple[int, ...] | None = None,
     dtype: str = "float32",
     remat: Collection[str] = (),
 ) -> TransferModel:
-    """A model from a backbone's name, such as ``create("resnet20_cifar", num_classes=10)`` or ``create("mlp(widths=(64,))", 10)``.
+    """Builds a model from a backbone's name, such as ``create("resnet20_cifar", num_classes=10)`` or ``create("mlp(widths=(64,))", 10)``.
 
     Args:
-      expression: backbone, a call expression; what it says wins over the arguments below.
+      expression: backbone, a call expression; its own arguments win over those below.
       num_classes: outputs of the head.
-      head: head, a call expression (``"linear"``, ``"mlp(hidden=256)"``, ``"cosine"``).
-      in_channels: channels of the input images; for a vector input (`input_size=()`) its length.
-      input_size: height, width of the input (default: the backbone's own).
+      head: head, a call expression (``"linear"``, ``"mlp(mlp_dim=256)"``, ``"cosine"``).
+      in_channels: channels of the input images; the length of a vector (`input_size=()`); tokens in the vocabulary of a text encoder, whose
+        argument `vocab_size` it fills. Default: the backbone's own, 3 for most image models.
+      input_size: height and width of images, ``(tokens,)`` of texts, () for vectors. Default: the backbone's own.
       dtype: of the computation: ``"bfloat16"`` or ``"float32"``; parameters, statistics, features and logits stay float32. ``"float64"`` is
         for comparisons under ``jax_enable_x64``.
       remat: stages whose activations are recomputed in the backward pass.
@@ -41,8 +42,12 @@ def create(
         raise ValueError(f"num_classes must be at least 1, not {num_classes}")
     if dtype not in ("float32", "bfloat16", "float64"):
         raise ValueError(f"dtype {dtype!r}: float32, bfloat16 or (with jax_enable_x64) float64")
-    given = {"in_channels": in_channels, "dtype": dtype} | ({} if input_size is None else {"input_size": tuple(input_size)})
-    backbone: Backbone = backbones.create(expression, **given)
+    defaults: dict[str, Any] = {"dtype": dtype}
+    if in_channels is not None:
+        defaults |= {"in_channels": in_channels, "vocab_size": in_channels}  # a backbone takes one of the two
+    if input_size is not None:
+        defaults["input_size"] = tuple(input_size)
+    backbone: Backbone = backbones.create(expression, **defaults)
     unknown = sorted(set(remat) - set(backbone.stages))
     if unknown:
         raise ValueError(f"remat names {unknown}, but the stages are {backbone.stages}")

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import hashlib
 import importlib.metadata
-import inspect
 import json
 import os
 import pathlib
@@ -14,8 +13,7 @@ from typing import Any
 import jax
 import tqdm
 
-from tljax import models, registry, trees
-from tljax.models.create import backbones
+from tljax import models, trees
 from tljax.runs import workdirs
 from tljax.train import program
 
@@ -30,8 +28,7 @@ def cost(name: str, classes: int = 0) -> dict[str, Any]:
     Returns:
       `flops` by XLA's analysis of the program before compilation; `input` maps each input to ``[shape, dtype]``.
     """
-    channels = inspect.signature(backbones[registry.parse(name)[0]]).parameters["in_channels"].default
-    model = models.create(name, num_classes=max(classes, 1), in_channels=channels)
+    model = models.create(name, num_classes=max(classes, 1))
     variables = models.shapes(model)
     batch = {key: jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype) for key, spec in model.input_spec.items()}
     stop = None if classes else "head"

@@ -25,4 +25,4 @@ def call_arguments(text: str) -> dict[str, Any]:
     name, args, kwargs = registry.parse(text)
     bound = inspect.signature(backbones[name]).bind_partial(*args, **kwargs)
     bound.apply_defaults()
-    return {key: value for key, value in bound.arguments.items() if key not in ("in_channels", "input_size", "dtype")}
+    return {key: value for key, value in bound.arguments.items() if key not in ("in_channels", "vocab_size", "input_size", "dtype")}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tljax import registry
+from tljax.weights import renamed
 
 VERSION = 1
 """The value of the marker ``"tljax"`` in a config file; a ``config.json`` without the marker belongs to someone else and is not read."""
@@ -35,7 +36,7 @@ class PretrainedConfig:
       labels: the classes' names in the head's order, or ().
       source: where the weights come from.
       sha256: of the weight file (`weights.sha256`).
-      licence: of the weights.
+      license: of the weights.
       head: call expression of the head for `models.create`.
       tokenizer: of texts: the path of a file as in `tokenizer_files`; in a config file, its name beside that file. Empty: no texts.
       task: what the outputs mean: a call expression of a task, such as ``"classification"`` or ``"regression(mean=(0.5,), std=(2.0,))"``;
@@ -57,7 +58,7 @@ class PretrainedConfig:
     labels: tuple[str, ...] = ()
     source: str = ""
     sha256: str = ""
-    licence: str = ""
+    license: str = ""
     head: str = "linear"
     tokenizer: str = ""
     task: str = ""
@@ -101,7 +102,7 @@ def to_json(config: PretrainedConfig) -> str:
 
 
 def from_json(text: str, where: str = "config") -> PretrainedConfig:
-    """Read a config file's text; `where` names it in errors.
+    """Reads a config file's text, also one written by the names of an earlier version (`renamed`); `where` names the file in errors.
 
     Raises:
       ValueError: no JSON object with the marker ``"tljax": 1``; an unknown or missing field; a value of the wrong type or range.
@@ -111,13 +112,17 @@ def from_json(text: str, where: str = "config") -> PretrainedConfig:
         raise ValueError(f'{where}: no config of this project (it needs "tljax": {VERSION})')
     hints = typing.get_type_hints(PretrainedConfig)
     values: dict[str, Any] = {}
-    for name, value in content.items():
-        if name == "tljax":
+    for key, value in content.items():
+        if key == "tljax":
             continue
+        name = renamed.FIELDS.get(key, key)
         if name not in hints:
             near = difflib.get_close_matches(name, hints, n=1)
             raise ValueError(f"{where}: unknown field {name!r}{f'; did you mean {near[0]}?' if near else ''}; fields: {', '.join(hints)}")
         values[name] = _value(value, hints[name], f"{where}: field {name!r}")
+    for name, kind in (("model", "backbone"), ("head", "head")):
+        if name in values:
+            values[name] = renamed.current(kind, values[name])
     missing = [f.name for f in dataclasses.fields(PretrainedConfig) if f.default is dataclasses.MISSING and f.name not in values]
     if missing:
         raise ValueError(f"{where}: the field {missing[0]!r} is missing")

@@ -49,7 +49,7 @@ def test_the_masked_language_head_shares_the_word_embeddings():
 
 
 def test_features_alone_have_no_parameter_and_can_have_length_one():
-    _, variables, out = run("features(normalise=True)", 16, "mean")
+    _, variables, out = run("features(normalize=True)", 16, "mean")
     assert "head" not in variables["params"]
     np.testing.assert_allclose(np.linalg.norm(out.logits, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(out.logits * np.linalg.norm(out.features, axis=1, keepdims=True), out.features, atol=1e-6)

@@ -6,7 +6,7 @@ from tests.parity import tokens
 from tests.parity.case import Case
 
 SIZES = {"embedding_size": 8, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
-OURS = "albert(width=32, depth=3, heads=2, inner=64, embedding=8, positions=24{})"
+OURS = "albert(width=32, depth=3, heads=2, mlp_dim=64, embedding=8, positions=24{})"
 STAGES = {"embed": "albert.encoder.embedding_hidden_mapping_in", "blocks": "albert.encoder"}
 ALIASES = {"predictions.decoder.weight": "albert.embeddings.word_embeddings.weight", "predictions.decoder.bias": "predictions.bias"}
 

@@ -6,7 +6,7 @@ from tests.parity import tokens
 from tests.parity.case import Case
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 24}
-OURS = "bert(width=32, depth=2, heads=2, inner=64, positions=24"
+OURS = "bert(width=32, depth=2, heads=2, mlp_dim=64, positions=24"
 STAGES = {"embed": "bert.embeddings", "block00": "bert.encoder.layer.0", "block01": "bert.encoder.layer.1"}
 ALIASES = {
     "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",

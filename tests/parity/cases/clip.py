@@ -50,7 +50,7 @@ def _blocks(tower: str, depth: int) -> dict[str, str]:
 
 
 IMAGE = "clip_image_base(width=128, depth=2, heads=2, patch=16, projection=48)"
-TEXT = f"clip_text_base(width=64, depth=2, heads=1, hidden=96, projection=48, positions={towers.TOKENS})"
+TEXT = f"clip_text_base(width=64, depth=2, heads=1, mlp_dim=96, projection=48, positions={towers.TOKENS})"
 _images = functools.partial(
     Case, model=IMAGE, build=towers.clip, stages={"embed": "vision_model.pre_layrnorm"} | _blocks("vision", 2), num_classes=0,
     call=towers.images_of, draw=scaled,

@@ -6,7 +6,7 @@ from tests.parity import tokens
 from tests.parity.case import Case
 
 SIZES = {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "max_position_embeddings": 24}
-OURS = "bert(width=32, depth=2, heads=2, inner=64, pool='{}', segments=0, positions=24)"
+OURS = "bert(width=32, depth=2, heads=2, mlp_dim=64, pool='{}', segments=0, positions=24)"
 STAGES = {"embed": "distilbert.embeddings", "block00": "distilbert.transformer.layer.0", "block01": "distilbert.transformer.layer.1"}
 ALIASES = {"vocab_projector.weight": "distilbert.embeddings.word_embeddings.weight"}
 
@@ -21,7 +21,7 @@ _small = functools.partial(
 
 CASES = (
     _small(
-        label="distilbert_tiny_sequence", family="distilbert", model=OURS.format("cls"), num_classes=5, head="mlp(hidden=32)",
+        label="distilbert_tiny_sequence", family="distilbert", model=OURS.format("cls"), num_classes=5, head="mlp(mlp_dim=32)",
         reference="transformers DistilBertForSequenceClassification", build=_build("DistilBertForSequenceClassification", num_labels=5),
     ),
     _small(
@@ -35,7 +35,7 @@ CASES = (
     ),
     Case(
         label="distilbert_base", family="distilbert", model="distilbert(pool='cls')", reference="transformers DistilBERT-base",
-        build=tokens.model("DistilBertForSequenceClassification", "DistilBertConfig", num_labels=10), head="mlp(hidden=768)", size=(32,),
+        build=tokens.model("DistilBertForSequenceClassification", "DistilBertConfig", num_labels=10), head="mlp(mlp_dim=768)", size=(32,),
         in_channels=30522, inputs=tokens.texts(32, 30522, segments=False), call=tokens.hugging_face(), live=True,
         stages={"embed": "distilbert.embeddings"} | {f"block{i:02}": f"distilbert.transformer.layer.{i}" for i in range(6)},
     ),

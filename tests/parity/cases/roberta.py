@@ -7,7 +7,7 @@ from tests.parity.case import Case
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 24}
 SPECIAL = {"type_vocab_size": 1, "pad_token_id": 1, "layer_norm_eps": 1e-5}
-OURS = "bert(width=32, depth=2, heads=2, inner=64, pool='{}', epsilon=1e-05, segments=1, positions=24, offset=2)"
+OURS = "bert(width=32, depth=2, heads=2, mlp_dim=64, pool='{}', epsilon=1e-05, segments=1, positions=24, offset=2)"
 STAGES = {"embed": "roberta.embeddings", "block00": "roberta.encoder.layer.0", "block01": "roberta.encoder.layer.1"}
 ALIASES = {"lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight", "lm_head.decoder.bias": "lm_head.bias"}
 
@@ -23,7 +23,7 @@ _small = functools.partial(
 CASES = (
     _small(
         label="roberta_tiny_sequence", model=OURS.format("cls"), reference="transformers RobertaForSequenceClassification",
-        build=_build("RobertaForSequenceClassification", num_labels=5), num_classes=5, head="mlp(hidden=32, activation='tanh')",
+        build=_build("RobertaForSequenceClassification", num_labels=5), num_classes=5, head="mlp(mlp_dim=32, activation='tanh')",
         call=tokens.hugging_face(),
     ),
     _small(
@@ -36,7 +36,7 @@ CASES = (
         build=tokens.model(
             "RobertaForSequenceClassification", "RobertaConfig", num_labels=10, vocab_size=50265, max_position_embeddings=514, **SPECIAL
         ),
-        head="mlp(hidden=768, activation='tanh')", size=(32,), in_channels=50265, inputs=tokens.texts(32, 50265, pad=1, segments=False),
+        head="mlp(mlp_dim=768, activation='tanh')", size=(32,), in_channels=50265, inputs=tokens.texts(32, 50265, pad=1, segments=False),
         call=tokens.hugging_face(), live=True,
         stages={"embed": "roberta.embeddings"} | {f"block{i:02}": f"roberta.encoder.layer.{i}" for i in range(12)},
     ),

@@ -29,7 +29,7 @@ CASES = (
     ),
     _images(
         label="siglip_text_hf", family="siglip_text_hf", reference="transformers SiglipModel", build=towers.siglip, inputs=_whole,
-        model=f"siglip_text_base(width=128, depth=2, heads=2, hidden=96, projection=128, positions={towers.TOKENS})", call=towers.texts_of,
+        model=f"siglip_text_base(width=128, depth=2, heads=2, mlp_dim=96, projection=128, positions={towers.TOKENS})", call=towers.texts_of,
         stages={"embed": "text_model.embeddings"} | _blocks("text", 2) | {"norm": "text_model.final_layer_norm"}, size=(towers.TOKENS,),
         in_channels=towers.VOCABULARY,
     ),

@@ -84,7 +84,7 @@ CASES = (
         build=functools.partial(timm_model, "vit_tiny_patch16_224", **SMALL),
     ),
     _golden(
-        label="vit_mean", model=OURS.format(", pool='mean', hidden=96"), reference="timm ViT, mean of the patches",
+        label="vit_mean", model=OURS.format(", pool='mean', mlp_dim=96"), reference="timm ViT, mean of the patches",
         build=functools.partial(timm_model, "vit_tiny_patch16_224", global_pool="avg", mlp_ratio=1.5, **SMALL),
         stages=in_timm(2, "fc_norm"), draw=renaming({"^fc_norm": "norm"}),
     ),

@@ -36,7 +36,7 @@ class MlpHead(nn.Module):
     """``logits = activation(features @ W1 + b1) @ W2 + b2``, dropout before each product; float32 out."""
 
     num_classes: int
-    hidden: int = 256
+    mlp_dim: int = 256
     dropout: float = 0.0
     dtype: Any = jnp.float32
     activation: str = "relu"
@@ -44,7 +44,7 @@ class MlpHead(nn.Module):
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> jax.Array:
         x = nn.Dropout(self.dropout, deterministic=not train)(batch["features"])
-        x = ACTIVATIONS[self.activation](nn.Dense(self.hidden, dtype=self.dtype, name="hidden")(x))
+        x = ACTIVATIONS[self.activation](nn.Dense(self.mlp_dim, dtype=self.dtype, name="hidden")(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         return at_least_float32(nn.Dense(self.num_classes, dtype=self.dtype, name="out")(x))
 
@@ -66,17 +66,17 @@ class CosineHead(nn.Module):
 
 
 class FeaturesHead(nn.Module):
-    """No layer at all: the outputs are the features `[B, D]`, with `normalise` divided by their length."""
+    """No layer at all: the outputs are the features `[B, D]`, with `normalize` divided by their length."""
 
     num_classes: int
-    normalise: bool = False
+    normalize: bool = False
 
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> jax.Array:
         x: jax.Array = batch["features"]
         if x.shape[-1] != self.num_classes:
             raise ValueError(f"the head 'features' has num_classes={self.num_classes}, but the backbone gives {x.shape[-1]} features")
-        return x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), 1e-12) if self.normalise else x
+        return x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), 1e-12) if self.normalize else x
 
 
 class DistilledHead(nn.Module):
@@ -102,10 +102,10 @@ def linear(num_classes: int, dropout: float = 0.0, init_scale: float = 0.01, dty
 
 
 @heads.register
-def mlp(num_classes: int, hidden: int = 256, dropout: float = 0.0, activation: str = "relu", dtype: str = "float32") -> MlpHead:
+def mlp(num_classes: int, mlp_dim: int = 256, dropout: float = 0.0, activation: str = "relu", dtype: str = "float32") -> MlpHead:
     """Two linear layers with an activation between. Raises ValueError: unknown activation."""
     activations.check(activation)
-    return MlpHead(num_classes, hidden, dropout, jnp.dtype(dtype), activation)
+    return MlpHead(num_classes, mlp_dim, dropout, jnp.dtype(dtype), activation)
 
 
 @heads.register
@@ -115,9 +115,9 @@ def cosine(num_classes: int, scale: float = 10.0, dtype: str = "float32") -> Cos
 
 
 @heads.register
-def features(num_classes: int, normalise: bool = False) -> FeaturesHead:
-    """The features themselves, as many as `num_classes` says: a backbone for embeddings (`normalise`: of length 1), without classes."""
-    return FeaturesHead(num_classes, normalise)
+def features(num_classes: int, normalize: bool = False) -> FeaturesHead:
+    """The features themselves, as many as `num_classes` says: a backbone for embeddings (`normalize`: of length 1), without classes."""
+    return FeaturesHead(num_classes, normalize)
 
 
 @heads.register

@@ -54,9 +54,9 @@ def _masked(q: jax.Array, k: jax.Array, v: jax.Array, mask: jax.Array, drop: nn.
 
 
 class Mlp(nn.Module):
-    """``fc2(activation(fc1(x)))`` with `hidden` units inside; dropout after each layer."""
+    """``fc2(activation(fc1(x)))`` with `mlp_dim` units inside; dropout after each layer."""
 
-    hidden: int
+    mlp_dim: int
     activation: str = "gelu"
     dropout: float = 0.0
     dtype: Any = jnp.float32
@@ -65,8 +65,8 @@ class Mlp(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         dense = functools.partial(nn.Dense, dtype=self.dtype, kernel_init=xavier, bias_init=nn.initializers.normal(1e-6))
         drop = nn.Dropout(self.dropout, deterministic=not train)
-        inner = drop(ACTIVATIONS[self.activation](dense(self.hidden, name="fc1")(x)))
-        return drop(dense(x.shape[-1], name="fc2")(inner))
+        y = drop(ACTIVATIONS[self.activation](dense(self.mlp_dim, name="fc1")(x)))
+        return drop(dense(x.shape[-1], name="fc2")(y))
 
 
 class Block(nn.Module):
@@ -74,7 +74,7 @@ class Block(nn.Module):
 
     Attributes:
       heads: of the attention.
-      hidden: width inside the MLP.
+      mlp_dim: width inside the MLP.
       activation: one of `activations.ACTIVATIONS`.
       causal: see `Attention`.
       layer_scale: first value of the learned `scale1`, `scale2` `[D]` (Touvron et al. 2021b, section 2.1); 0: there are none.
@@ -85,7 +85,7 @@ class Block(nn.Module):
     """
 
     heads: int
-    hidden: int
+    mlp_dim: int
     activation: str = "gelu"
     causal: bool = False
     layer_scale: float = 0.0
@@ -102,7 +102,9 @@ class Block(nn.Module):
         attention = Attention(self.heads, self.causal, dtype=self.dtype, name="attention")
         y = drop(attention(layer_norm(self.epsilon, self.dtype, "norm1")(x)))
         x = x + skip(self._scaled("scale1", y))
-        y = Mlp(self.hidden, self.activation, self.dropout, self.dtype, name="mlp")(layer_norm(self.epsilon, self.dtype, "norm2")(x), train)
+        y = Mlp(self.mlp_dim, self.activation, self.dropout, self.dtype, name="mlp")(
+            layer_norm(self.epsilon, self.dtype, "norm2")(x), train
+        )
         return batch | {"x": x + skip(self._scaled("scale2", y))}
 
     def _scaled(self, name: str, y: jax.Array) -> jax.Array:

@@ -56,7 +56,7 @@ class MapPool(nn.Module):
     """Attention of one learned token over all others, and an MLP: `x [B, T, D]` -> `[B, D]` (Zhai et al. 2022, section 3.3)."""
 
     heads: int
-    hidden: int
+    mlp_dim: int
     activation: str
     epsilon: float
     dtype: Any
@@ -68,7 +68,7 @@ class MapPool(nn.Module):
         y = jnp.broadcast_to(probe.astype(x.dtype), (len(x), 1, x.shape[-1]))
         y = attention.Attention(self.heads, dtype=self.dtype, name="attention")(y, x)
         z = layer_norm(self.epsilon, self.dtype, "norm")(y)
-        return batch | {"x": (y + attention.Mlp(self.hidden, self.activation, 0.0, self.dtype, name="mlp")(z, train))[:, 0]}
+        return batch | {"x": (y + attention.Mlp(self.mlp_dim, self.activation, 0.0, self.dtype, name="mlp")(z, train))[:, 0]}
 
 
 class Project(nn.Module):

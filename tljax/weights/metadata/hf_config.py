@@ -65,7 +65,7 @@ def vit_fields(config: PretrainedConfig) -> dict[str, Any]:
         "hidden_size": of["width"],
         "num_hidden_layers": of["depth"],
         "num_attention_heads": of["heads"],
-        "intermediate_size": of["hidden"] or 4 * of["width"],
+        "intermediate_size": of["mlp_dim"] or 4 * of["width"],
         "hidden_act": {"gelu_tanh": "gelu_pytorch_tanh"}.get(of["activation"], of["activation"]),
         "layer_norm_eps": of["epsilon"],
         "image_size": config.input_size[0] if len(set(config.input_size)) == 1 else list(config.input_size),

@@ -67,7 +67,7 @@ def to_hf_config(kind: str, family: str, **more: Any) -> Callable[[PretrainedCon
             "hidden_size": of["width"],
             "num_hidden_layers": of["depth"],
             "num_attention_heads": of["heads"],
-            "intermediate_size": of["inner"] or 4 * of["width"],
+            "intermediate_size": of["mlp_dim"] or 4 * of["width"],
             "hidden_act": names[of["activation"]],
             "layer_norm_eps": of["epsilon"],
             "max_position_embeddings": of["positions"],

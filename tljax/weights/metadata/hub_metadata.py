@@ -124,7 +124,7 @@ def _timm(content: Values, base: PretrainedConfig, told: Collection[str], headle
             raise ValueError(f"input_size is {shape!r}, but the weights are for {base.input_size[0]} x {base.input_size[1]} pixels")
         changes["input_size"] = tuple(shape[1:])
     changes |= {"crop_fraction": inner.share("crop_pct", base.crop_fraction), "interpolation": _filter(inner, base.interpolation)}
-    changes |= {"licence": inner.get("license", str) or base.licence}
+    changes |= {"license": inner.get("license", str) or base.license}
     names = inner.get("label_names", list) or content.get("label_names", list)
     if names and len(names) == base.num_classes and not headless:
         changes["labels"] = _labels([str(name) for name in names])

@@ -30,7 +30,7 @@ def apply_modules(base: PretrainedConfig, folder: Path) -> PretrainedConfig:
     limit = _limit(folder / "sentence_bert_config.json")
     changes["input_size"] = (min(limit or base.input_size[0], base.input_size[0]),)
     if "Normalize" in modules and base.head == "features":
-        changes["head"] = "features(normalise=True)"
+        changes["head"] = "features(normalize=True)"
     more = sorted(set(modules) - {"Transformer", "Pooling", "Normalize"})
     note = f"; pooling and length as modules.json beside it says{f', but not its {chr(44).join(more)}' if more else ''}"
     return dataclasses.replace(base, **changes, source=base.source + note)

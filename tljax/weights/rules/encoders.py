@@ -14,7 +14,7 @@ from tljax.weights.keymap import IDENTITY, Shapes
 from tljax.weights.rules.layers import Rules, layer_norm, linear, numbered
 
 _OTHER_NAMES = {"n_heads": "num_attention_heads", "n_layers": "num_hidden_layers", "activation": "hidden_act"}
-_OF_CREATE = ("in_channels", "input_size", "dtype")
+_OF_CREATE = ("vocab_size", "input_size", "dtype")
 
 LM_HEADS = ("cls.predictions.transform.dense.weight", "lm_head.dense.weight", "vocab_transform.weight", "predictions.dense.weight")
 
@@ -83,7 +83,7 @@ def facts(
     return {
         "width": width,
         "depth": len({m[1] for name in shapes if (m := re.match(re.escape(prefix) + block, name))}),
-        "inner": 0 if wide == 4 * width else wide,
+        "mlp_dim": 0 if wide == 4 * width else wide,
         "positions": positions,
         "segments": (shapes.get(f"{prefix}embeddings.token_type_embeddings.weight") or (0,))[0],
         "in_channels": vocabulary,

@@ -123,7 +123,7 @@ def blocks(shapes: Shapes, block: str, inner: str, mlp: tuple[int, ...], width: 
     if len(mlp) != 2 or mlp[0] < 1:
         raise ValueError(f"{inner} is {mlp or 'absent'}, not [hidden, {width}]")
     depth = len({m[1] for name in shapes if (m := re.match(block, name))})
-    return {"width": width, "depth": depth, "hidden": 0 if mlp[0] == 4 * width else mlp[0]}
+    return {"width": width, "depth": depth, "mlp_dim": 0 if mlp[0] == 4 * width else mlp[0]}
 
 
 def text_facts(shapes: Shapes, word: str, position: str, inner: str, block: str) -> dict[str, Any]:

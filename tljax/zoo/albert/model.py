@@ -19,7 +19,7 @@ class Blocks(nn.Module):
 
     depth: int
     heads: int
-    inner: int
+    mlp_dim: int
     activation: str
     dropout: float
     epsilon: float
@@ -28,7 +28,7 @@ class Blocks(nn.Module):
     def setup(self) -> None:
         self.shared = Block(
             heads=self.heads,
-            inner=self.inner,
+            mlp_dim=self.mlp_dim,
             activation=self.activation,
             dropout=self.dropout,
             epsilon=self.epsilon,
@@ -47,7 +47,7 @@ def albert(
     width: int = 768,
     depth: int = 12,
     heads: int = 12,
-    inner: int = 0,
+    mlp_dim: int = 0,
     embedding: int = 128,
     pool: str = "pooler",
     activation: str = "gelu_tanh",
@@ -55,7 +55,7 @@ def albert(
     epsilon: float = 1e-12,
     segments: int = 2,
     positions: int = 512,
-    in_channels: int = 30000,
+    vocab_size: int = 30000,
     input_size: tuple[int, ...] = (128,),
     dtype: str = "float32",
 ) -> Backbone:
@@ -63,13 +63,13 @@ def albert(
 
     `embedding` is the width of the word embeddings, which a linear layer takes to `width`.
     """
-    check(width, heads, depth, pool, activation, dropout, positions, in_channels, input_size)
+    check(width, heads, depth, pool, activation, dropout, positions, vocab_size, input_size)
     compute = jnp.dtype(dtype)
     layout = (
         stage(
             "embed",
             Embed,
-            vocabulary=in_channels,
+            vocab_size=vocab_size,
             width=embedding,
             positions=positions,
             offset=0,
@@ -84,7 +84,7 @@ def albert(
             Blocks,
             depth=depth,
             heads=heads,
-            inner=inner or 4 * width,
+            mlp_dim=mlp_dim or 4 * width,
             activation=activation,
             dropout=dropout,
             epsilon=epsilon,

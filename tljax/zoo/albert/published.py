@@ -4,7 +4,7 @@ from tljax.weights.published import Published, hugging_face
 
 PUBLISHED: tuple[Published, ...] = (
     Published(
-        "albert(width=256, heads=8, inner=512, pool='mean', activation='gelu', in_channels=591)",
+        "albert(width=256, heads=8, mlp_dim=512, pool='mean', activation='gelu', vocab_size=591)",
         "rxn4chemistry rxnmapper",
         "https://github.com/rxn4chemistry/rxnmapper",
         "MIT",

@@ -40,10 +40,10 @@ class Embed(nn.Module):
     """``norm(word[x] + position + segment[segment])``: tokens `x [B, T]` int32 -> `[B, T, width]`.
 
     With an `offset` the first real token has that position, tokens that `mask` leaves out the one before it, as in RoBERTa. Besides `x` it
-    hands on ``table``, the word embeddings `[vocabulary, width]`, which a masked-language head reads.
+    hands on ``table``, the word embeddings `[vocab_size, width]`, which a masked-language head reads.
     """
 
-    vocabulary: int
+    vocab_size: int
     width: int
     positions: int
     offset: int
@@ -58,7 +58,7 @@ class Embed(nn.Module):
         ids, drawn = batch["x"], nn.initializers.normal(0.02)
         if ids.shape[1] > self.positions - self.offset:
             raise ValueError(f"'x' has {ids.shape[1]} tokens, but there are positions for {self.positions - self.offset}: truncate it")
-        table = self.param("word", drawn, (self.vocabulary, self.width))
+        table = self.param("word", drawn, (self.vocab_size, self.width))
         position = self.param("position", drawn, (self.positions, self.width))
         x = table[ids] + position[_places(batch["mask"], self.offset)]
         if self.segments:
@@ -79,7 +79,7 @@ class Block(nn.Module):
     """``x = norm1(x + attention(x))``, ``x = norm2(x + fc2(activation(fc1(x))))``; dropout on both branches and on attention's weights."""
 
     heads: int
-    inner: int
+    mlp_dim: int
     activation: str
     dropout: float
     epsilon: float
@@ -91,7 +91,7 @@ class Block(nn.Module):
         attention = Attention(self.heads, dropout=self.dropout, kernel_init=bert_init, dtype=self.dtype, name="attention")
         branch = attention(x, mask=batch["mask"], train=train)
         x = layer_norm(self.epsilon, self.dtype, "norm1")(x + drop(branch))
-        branch = ACTIVATIONS[self.activation](dense(self.inner, self.dtype, "fc1")(x))
+        branch = ACTIVATIONS[self.activation](dense(self.mlp_dim, self.dtype, "fc1")(x))
         branch = dense(x.shape[-1], self.dtype, "fc2")(branch)
         return batch | {"x": layer_norm(self.epsilon, self.dtype, "norm2")(x + drop(branch))}
 
@@ -114,15 +114,15 @@ def inputs(tokens: int, segments: int) -> tuple[tuple[str, tuple[int, ...], str]
 
 
 def check(
-    width: int, heads: int, depth: int, pool: str, activation: str, dropout: float, room: int, vocabulary: int, input_size: tuple[int, ...]
+    width: int, heads: int, depth: int, pool: str, activation: str, dropout: float, room: int, vocab_size: int, input_size: tuple[int, ...]
 ) -> None:
     """Raises ValueError: an argument of a text encoder outside its range; `room` is the number of tokens that it has positions for."""
     if pool not in POOLS or activation not in ACTIVATIONS:
         raise ValueError(f"pool={pool!r} must be one of {', '.join(POOLS)}, activation={activation!r} one of {', '.join(ACTIVATIONS)}")
     if min(width, heads) < 1 or not 1 <= depth <= 100 or width % heads:
         raise ValueError(f"width={width}, depth={depth}, heads={heads}: wanted are 1 to 100 blocks, and a width that the heads divide")
-    if not 0 <= dropout < 1 or vocabulary < 1:
-        raise ValueError(f"dropout={dropout} must lie in [0, 1), and the vocabulary in_channels={vocabulary} hold a token")
+    if not 0 <= dropout < 1 or vocab_size < 1:
+        raise ValueError(f"dropout={dropout} must lie in [0, 1), and vocab_size={vocab_size} be at least 1")
     if len(input_size) != 1 or not 1 <= input_size[0] <= room:
         raise ValueError(f"input_size={tuple(input_size)}: wanted is (tokens,), 1 to {room}, for which there are positions")
 
@@ -132,7 +132,7 @@ def bert(
     width: int = 768,
     depth: int = 12,
     heads: int = 12,
-    inner: int = 0,
+    mlp_dim: int = 0,
     pool: str = "pooler",
     activation: str = "gelu",
     dropout: float = 0.0,
@@ -140,7 +140,7 @@ def bert(
     segments: int = 2,
     positions: int = 512,
     offset: int = 0,
-    in_channels: int = 30522,
+    vocab_size: int = 30522,
     input_size: tuple[int, ...] = (128,),
     dtype: str = "float32",
 ) -> Backbone:
@@ -152,7 +152,7 @@ def bert(
       width: D, of every token.
       depth: number of blocks, at most 100.
       heads: of each attention; a divisor of `width`.
-      inner: width between the two layers of the MLP; 0: four times `width`.
+      mlp_dim: width between the two layers of the MLP; 0: four times `width`.
       pool: ``"cls"``: the first token; ``"mean"``: the mean over real tokens; ``"pooler"``: a layer with tanh on the first token.
       activation: one of `ACTIVATIONS`.
       dropout: rate after the embedding, on attention's weights and after each branch (the paper trains with 0.1).
@@ -160,21 +160,21 @@ def bert(
       segments: segment types; 0: no segment embeddings.
       positions: position embeddings.
       offset: the first token's position, see `Embed`.
-      in_channels: tokens in the vocabulary.
+      vocab_size: tokens in the vocabulary.
       input_size: `(T,)`, how long texts become in preprocessing; the model itself takes any T that there are positions for.
       dtype: of the computation.
 
     Raises:
       ValueError: an argument outside its range.
     """
-    check(width, heads, depth, pool, activation, dropout, positions - offset, in_channels, input_size)
+    check(width, heads, depth, pool, activation, dropout, positions - offset, vocab_size, input_size)
     compute = jnp.dtype(dtype)
-    block = dict(heads=heads, inner=inner or 4 * width, activation=activation, dropout=dropout, epsilon=epsilon, dtype=compute)
+    block = dict(heads=heads, mlp_dim=mlp_dim or 4 * width, activation=activation, dropout=dropout, epsilon=epsilon, dtype=compute)
     layout = (
         stage(
             "embed",
             Embed,
-            vocabulary=in_channels,
+            vocab_size=vocab_size,
             width=width,
             positions=positions,
             offset=offset,

@@ -32,7 +32,7 @@ POOLS = {"last": last_pool, "end": end_pool}
 class Embed(nn.Module):
     """``word[x] + position``: tokens `x [B, T]` int32 -> `[B, T, width]`."""
 
-    vocabulary: int
+    vocab_size: int
     width: int
     positions: int
     fixed: bool
@@ -45,7 +45,7 @@ class Embed(nn.Module):
         if ids.shape[1] > self.positions or (self.fixed and ids.shape[1] < self.positions):
             what = "pad or truncate it to that" if self.fixed else "truncate it"
             raise ValueError(f"'x' has {ids.shape[1]} tokens, but there are positions for {self.positions}: {what}")
-        word = self.param("word", nn.initializers.normal(0.02), (self.vocabulary, self.width))
+        word = self.param("word", nn.initializers.normal(0.02), (self.vocab_size, self.width))
         position = self.param("position", nn.initializers.normal(0.01), (self.positions, self.width))
         x = (word[ids] + position[: ids.shape[1]]).astype(self.dtype)
         return batch | {"x": nn.Dropout(self.dropout, deterministic=not train)(x)}
@@ -55,7 +55,7 @@ def text_tower(
     width: int,
     depth: int,
     heads: int,
-    hidden: int = 0,
+    mlp_dim: int = 0,
     pool: str = "last",
     activation: str = "gelu",
     causal: bool = True,
@@ -64,7 +64,7 @@ def text_tower(
     dropout: float = 0.0,
     epsilon: float = 1e-5,
     positions: int = 77,
-    in_channels: int = 49408,
+    vocab_size: int = 49408,
     input_size: tuple[int, ...] = (77,),
     dtype: str = "float32",
 ) -> Backbone:
@@ -77,7 +77,7 @@ def text_tower(
       width: D, of every token.
       depth: number of blocks, at most 100.
       heads: of each attention; a divisor of `width`.
-      hidden: width inside the MLPs; 0: four times `width`.
+      mlp_dim: width inside the MLPs; 0: four times `width`.
       pool: ``"last"``: the last real token; ``"end"``: the last of exactly `positions` tokens, be it padding.
       activation: inside the MLPs, one of `attention.ACTIVATIONS`.
       causal: whether a token sees only those before it, and itself.
@@ -86,7 +86,7 @@ def text_tower(
       dropout: rate after the embedding, after attention, and twice in the MLP.
       epsilon: of every LayerNorm.
       positions: position embeddings.
-      in_channels: tokens in the vocabulary.
+      vocab_size: tokens in the vocabulary.
       input_size: `(T,)`, how long texts become in preprocessing; the model itself takes any T that there are positions for.
       dtype: of the computation.
 
@@ -94,18 +94,18 @@ def text_tower(
       ValueError: an argument outside its range.
     """
     attention.check(width, depth, heads, activation, dropout=dropout)
-    if pool not in POOLS or min(hidden, projection) < 0 or min(positions, in_channels) < 1:
+    if pool not in POOLS or min(mlp_dim, projection) < 0 or min(positions, vocab_size) < 1:
         raise ValueError(
-            f"pool={pool!r} must be one of {', '.join(POOLS)}; hidden={hidden} and projection={projection} at least 0;"
-            f" positions={positions} and the vocabulary in_channels={in_channels} at least 1"
+            f"pool={pool!r} must be one of {', '.join(POOLS)}; mlp_dim={mlp_dim} and projection={projection} at least 0;"
+            f" positions={positions} and vocab_size={vocab_size} at least 1"
         )
     fixed = pool == "end"
     if len(input_size) != 1 or not (positions if fixed else 1) <= input_size[0] <= positions:
         raise ValueError(f"input_size={tuple(input_size)}: wanted is (tokens,), {f'{positions}' if fixed else f'1 to {positions}'} of them")
-    compute, inner = jnp.dtype(dtype), hidden or 4 * width
-    block = dict(heads=heads, hidden=inner, activation=activation, causal=causal, dropout=dropout, epsilon=epsilon, dtype=compute)
+    compute, mlp_dim = jnp.dtype(dtype), mlp_dim or 4 * width
+    block = dict(heads=heads, mlp_dim=mlp_dim, activation=activation, causal=causal, dropout=dropout, epsilon=epsilon, dtype=compute)
     layout = (
-        stage("embed", Embed, vocabulary=in_channels, width=width, positions=positions, fixed=fixed, dropout=dropout, dtype=compute),
+        stage("embed", Embed, vocab_size=vocab_size, width=width, positions=positions, fixed=fixed, dropout=dropout, dtype=compute),
         *(stage(f"block{i:02}", attention.Block, **block) for i in range(depth)),
         stage("norm", FinalNorm, pool="all", prefix=0, epsilon=epsilon, dtype=compute),
         *(

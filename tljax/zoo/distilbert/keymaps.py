@@ -51,7 +51,7 @@ def _infer(shapes: Shapes, whole: bool) -> dict[str, Any]:
     first = "pre_classifier.weight" in shapes
     if whole != ("classifier.weight" not in shapes or first):
         raise ValueError(f"it has {'a' if first else 'no'} pre_classifier, so its classifier is one of {'texts' if first else 'tokens'}")
-    head = f"mlp(hidden={facts['width']})" if first else encoders.head(shapes, False)
+    head = f"mlp(mlp_dim={facts['width']})" if first else encoders.head(shapes, False)
     return encoders.fields(shapes, NAMES, facts, head, "cls" if first else "mean")
 
 

@@ -32,7 +32,7 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
     if facts["segments"] != 1:
         raise ValueError(f"it has {facts['segments']} segment types, as BERT has, and RoBERTa has 1")
     whole = "classifier.out_proj.weight" in shapes
-    head = f"mlp(hidden={facts['width']}, activation='tanh')" if whole else encoders.head(shapes, False)
+    head = f"mlp(mlp_dim={facts['width']}, activation='tanh')" if whole else encoders.head(shapes, False)
     return encoders.fields(shapes, NAMES, facts | {"offset": 2, "epsilon": 1e-5}, head, "cls" if whole else "mean")
 
 

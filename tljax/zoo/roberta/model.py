@@ -10,4 +10,4 @@ SIZES = {"roberta_base": (768, 12, 12), "roberta_large": (1024, 24, 16)}
 
 for _name, (_width, _depth, _heads) in SIZES.items():
     _build = functools.partial(bert, width=_width, depth=_depth, heads=_heads, pool="mean", segments=1, positions=514, offset=2)
-    backbones.register(_name)(functools.partial(_build, epsilon=1e-5, in_channels=50265))
+    backbones.register(_name)(functools.partial(_build, epsilon=1e-5, vocab_size=50265))

@@ -10,14 +10,14 @@ from tljax.zoo.vit.model import vit
 SIZES: dict[str, dict[str, Any]] = {
     "base": {"width": 768, "depth": 12, "heads": 12},
     "large": {"width": 1024, "depth": 24, "heads": 16},
-    "so400m": {"width": 1152, "depth": 27, "heads": 16, "hidden": 4304},
+    "so400m": {"width": 1152, "depth": 27, "heads": 16, "mlp_dim": 4304},
 }
 """Of both towers (so400m: Alabdulmohsin et al. 2023)."""
 
 PATCH = {"base": 16, "large": 16, "so400m": 14}
 
 _COMMON: dict[str, Any] = {"activation": "gelu_tanh", "epsilon": 1e-6}
-_TEXT: dict[str, Any] = {"pool": "end", "causal": False, "projection_bias": True, "in_channels": 32000}
+_TEXT: dict[str, Any] = {"pool": "end", "causal": False, "projection_bias": True, "vocab_size": 32000}
 
 for _name, _size in SIZES.items():
     _tokens = 16 if _name == "so400m" else 64

@@ -80,7 +80,7 @@ def vit(
     heads: int,
     patch: int = 16,
     pool: str = "cls",
-    hidden: int = 0,
+    mlp_dim: int = 0,
     activation: str = "gelu",
     registers: int = 0,
     patches_only: bool = False,
@@ -106,7 +106,7 @@ def vit(
         the class token and the mean, both of normalised tokens `[B, 2 D]` (Oquab et al. 2024); ``"cls_distilled"``: class and distillation
         token `[B, 2 D]` (Touvron et al. 2021); ``"map"``: a stage of attention, see `token_pooling.MapPool`, and no class
         token. Slices that end before the norm are pooled in the same way (``"map"``: by the mean), without it.
-      hidden: width inside the MLPs; 0: four times `width`.
+      mlp_dim: width inside the MLPs; 0: four times `width`.
       activation: inside the MLPs, one of `attention.ACTIVATIONS`.
       registers: see `Embed`.
       patches_only: see `Embed`.
@@ -124,9 +124,9 @@ def vit(
     Raises:
       ValueError: an argument outside its range, or sizes that do not divide.
     """
-    _check(patch, pool, input_size, (hidden, registers, pre_logits, projection))
+    _check(patch, pool, input_size, (mlp_dim, registers, pre_logits, projection))
     attention.check(width, depth, heads, activation, dropout=dropout, drop_path=drop_path)
-    compute, grid, inner = jnp.dtype(dtype), (input_size[0] // patch, input_size[1] // patch), hidden or 4 * width
+    compute, grid, mlp_dim = jnp.dtype(dtype), (input_size[0] // patch, input_size[1] // patch), mlp_dim or 4 * width
     tokens = TOKENS[pool]
     prefix = len(tokens) + registers
     rates = [drop_path * i / max(depth - 1, 1) for i in range(depth)]
@@ -151,7 +151,7 @@ def vit(
                 f"block{i:02}",
                 attention.Block,
                 heads=heads,
-                hidden=inner,
+                mlp_dim=mlp_dim,
                 activation=activation,
                 causal=False,
                 layer_scale=layer_scale,
@@ -165,7 +165,7 @@ def vit(
         stage("norm", FinalNorm, pool=pool, prefix=prefix, epsilon=epsilon, dtype=compute),
     ]
     if pool == "map":
-        layout.append(stage("map", MapPool, heads=heads, hidden=inner, activation=activation, epsilon=epsilon, dtype=compute))
+        layout.append(stage("map", MapPool, heads=heads, mlp_dim=mlp_dim, activation=activation, epsilon=epsilon, dtype=compute))
     if pre_logits:
         layout.append(stage("pre_logits", Project, width=pre_logits, pool=pooled, bias=True, tanh=True, dtype=compute))
     if projection:
@@ -177,7 +177,7 @@ def _check(patch: int, pool: str, input_size: tuple[int, ...], counts: tuple[int
     if len(input_size) != 2 or patch < 1 or any(n < 1 or n % patch for n in input_size):
         raise ValueError(f"a ViT takes images whose height and width are multiples of patch={patch}, not input_size={tuple(input_size)}")
     if pool not in POOLS or min(counts) < 0:
-        raise ValueError(f"pool={pool!r} must be one of {', '.join(POOLS)}; hidden, registers, pre_logits and projection at least 0")
+        raise ValueError(f"pool={pool!r} must be one of {', '.join(POOLS)}; mlp_dim, registers, pre_logits and projection at least 0")
 
 
 for _name, (_width, _depth, _heads) in SIZES.items():
