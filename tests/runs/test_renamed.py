@@ -23,7 +23,9 @@ PAIRS = {
 def test_an_earlier_expression_is_rewritten_and_told_from_todays(earlier):
     assert renamed.strategy(earlier) == PAIRS[earlier] == renamed.strategy(PAIRS[earlier])
     assert renamed.spellings(PAIRS[earlier]) == [PAIRS[earlier], earlier]
-    assert renamed.entries({"strategy": earlier, "title": earlier}) == {"strategy": PAIRS[earlier], "title": earlier}
+    stored = {"strategy": earlier, "title": earlier, "pretrained.model": "vit_tiny(hidden=96)", "pretrained.head": "mlp(hidden=5)"}
+    today = {"strategy": PAIRS[earlier], "title": earlier, "pretrained.model": "vit_tiny(mlp_dim=96)", "pretrained.head": "mlp(mlp_dim=5)"}
+    assert renamed.entries(stored) == today
 
 
 @pytest.mark.parametrize("expression", ["full", "lp_ft(probe=0.5)", "gradual_unfreezing", "layerwise_decay(0.7)", "v1.2 of mine", ""])

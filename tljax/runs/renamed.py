@@ -1,9 +1,11 @@
 """Names that earlier versions used in call expressions, so that their workdirs are still read and resumed."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from tljax import registry
+from tljax.weights.renamed import current
 
 STRATEGIES = {
     "probe": ("linear_probe", {}),
@@ -18,7 +20,12 @@ def strategy(expression: str) -> str:
     return _rewritten(expression, STRATEGIES)
 
 
-CURRENT: Mapping[str, Callable[[str], str]] = {"strategy": strategy, "strategy.call": strategy}
+CURRENT: Mapping[str, Callable[[str], str]] = {
+    "strategy": strategy,
+    "strategy.call": strategy,
+    "pretrained.model": functools.partial(current, "backbone"),
+    "pretrained.head": functools.partial(current, "head"),
+}
 """Entry of a run's description (`spec.spec`) -> the function that rewrites its expression."""
 
 
