@@ -1,7 +1,4 @@
-"""DeiT with a distillation token, named as in timm and as in the original (github.com/facebookresearch/deit).
-
-DeiT with a distillation token, named as in Hugging Face's ``DeiTModel``, ``DeiTForImageClassificationWithTeacher``.
-"""
+"""Key tables of DeiT with a distillation token: names of timm, which are the original's, and Hugging Face."""
 
 from typing import Any
 
@@ -12,9 +9,11 @@ from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
 from tljax.weights.rules.presets import imagenet_config
 from tljax.weights.rules.vit import HEADS, apply_hf_config, facts, fields, hf_backbone, hf_facts, timm_block
 
-NAMES = ("deit_tiny", "deit_small", "deit_base")
+_MODELS = ("deit_tiny", "deit_small", "deit_base")
 
-_RULES: Rules = {
+# timm and the original (github.com/facebookresearch/deit)
+
+_TIMM: Rules = {
     r"cls_token": ("params/backbone/embed/cls", IDENTITY),
     r"dist_token": ("params/backbone/embed/distilled", IDENTITY),
     r"pos_embed": ("params/backbone/embed/position", IDENTITY),
@@ -26,14 +25,14 @@ _RULES: Rules = {
 }
 
 
-def _infer(shapes: Shapes) -> dict[str, Any]:
+def _infer_timm(shapes: Shapes) -> dict[str, Any]:
     if "dist_token" not in shapes:
         raise ValueError("it has no dist_token")
-    found = facts(shapes, "patch_embed.proj.weight", "pos_embed", 2, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
-    return fields(shapes, NAMES, found | {"heads": HEADS.get(found["width"], 0)}, "head.weight") | {"head": "distilled"}
+    arguments = facts(shapes, "patch_embed.proj.weight", "pos_embed", 2, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
+    return fields(shapes, _MODELS, arguments | {"heads": HEADS.get(arguments["width"], 0)}, "head.weight") | {"head": "distilled"}
 
 
-def _config(fields: dict[str, Any]) -> PretrainedConfig:
+def _timm_config(fields: dict[str, Any]) -> PretrainedConfig:
     return imagenet_config(
         fields,
         crop_fraction=0.9,
@@ -46,10 +45,12 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
 @keymaps.register
 def deit() -> Keymap:
     """Touvron et al. 2021; both classifiers, averaged. Without a distillation token a file is one of the family ``vit``."""
-    return Keymap("deit", _RULES, _infer, _config, apply_hf_config=apply_hf_config)
+    return Keymap("deit", _TIMM, _infer_timm, _timm_config, apply_hf_config=apply_hf_config)
 
 
-_RULES_HF: Rules = {
+# Hugging Face: ``DeiTModel``, ``DeiTForImageClassificationWithTeacher``
+
+_HUGGING_FACE: Rules = {
     **hf_backbone(r"deit\."),
     r"deit\.embeddings\.distillation_token": ("params/backbone/embed/distilled", IDENTITY),
     **hf_backbone(""),
@@ -63,10 +64,10 @@ def _infer_hf(shapes: Shapes) -> dict[str, Any]:
     prefix = "deit." if any(name.startswith("deit.") for name in shapes) else ""
     if f"{prefix}embeddings.distillation_token" not in shapes:
         raise ValueError(f"it has no {prefix}embeddings.distillation_token")
-    return fields(shapes, NAMES, hf_facts(shapes, prefix, 2), "cls_classifier.weight") | {"head": "distilled"}
+    return fields(shapes, _MODELS, hf_facts(shapes, prefix, 2), "cls_classifier.weight") | {"head": "distilled"}
 
 
-def _config_hf(fields: dict[str, Any]) -> PretrainedConfig:
+def _hf_config(fields: dict[str, Any]) -> PretrainedConfig:
     return imagenet_config(
         fields,
         interpolation="bicubic",
@@ -85,9 +86,9 @@ def deit_hf() -> Keymap:
     """Touvron et al. 2021; the pooler, which no classifier reads, is left out."""
     return Keymap(
         "deit_hf",
-        _RULES_HF,
+        _HUGGING_FACE,
         _infer_hf,
-        _config_hf,
+        _hf_config,
         ignored=(r"(?:deit\.)?pooler\.dense\.(?:weight|bias)",),
         apply_hf_config=apply_hf_config,
         to_hf_config=_to_hf_config,

@@ -1,7 +1,4 @@
-"""DINOv2, named as in the original (github.com/facebookresearch/dinov2), and as in timm.
-
-DINOv2, named as in Hugging Face's ``Dinov2Model``, ``Dinov2WithRegistersModel`` and their classifiers.
-"""
+"""Key tables of DINOv2: names of the original, timm and Hugging Face."""
 
 import re
 from typing import Any
@@ -16,7 +13,10 @@ from tljax.weights.rules.layers import Rules, conv, layer_norm, linear, numbered
 from tljax.weights.rules.presets import imagenet_config
 from tljax.weights.rules.vit import HEADS, apply_hf_config, attention, facts, fields, timm_block
 
-NAMES = ("dinov2_small", "dinov2_base", "dinov2_large")
+_MODELS = ("dinov2_small", "dinov2_base", "dinov2_large")
+
+
+# the original (github.com/facebookresearch/dinov2) and timm
 
 
 def _block(name: str, path: str) -> Rules:
@@ -39,10 +39,10 @@ def _rules(registers: str) -> Rules:
 def _infer(shapes: Shapes, registers: str = "register_tokens", learned: int = 1) -> dict[str, Any]:
     if "blocks.0.ls1.gamma" not in shapes:
         raise ValueError("it has no blocks.0.ls1.gamma (layer scale)")
-    found = facts(shapes, "patch_embed.proj.weight", "pos_embed", learned, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
+    arguments = facts(shapes, "patch_embed.proj.weight", "pos_embed", learned, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
     tokens = shapes.get(registers, ())
-    found |= {"heads": HEADS.get(found["width"], 0), "registers": tokens[1] if len(tokens) == 3 else 0, "patches_only": not learned}
-    return fields(shapes, NAMES, found, "head.weight")
+    arguments |= {"heads": HEADS.get(arguments["width"], 0), "registers": tokens[1] if len(tokens) == 3 else 0, "patches_only": not learned}
+    return fields(shapes, _MODELS, arguments, "head.weight")
 
 
 def _infer_timm(shapes: Shapes) -> dict[str, Any]:
@@ -51,8 +51,8 @@ def _infer_timm(shapes: Shapes) -> dict[str, Any]:
     return _infer(shapes, "reg_token", 0)
 
 
-def config(fields: dict[str, Any], names: str) -> PretrainedConfig:
-    """ImageNet's mean and deviation at the size of the weights' own grid."""
+def _assumed_config(fields: dict[str, Any], names: str) -> PretrainedConfig:
+    """Assumes ImageNet's mean and deviation, at the image size of the weights' own grid."""
     return imagenet_config(
         fields,
         crop_fraction=1.0,
@@ -64,23 +64,32 @@ def config(fields: dict[str, Any], names: str) -> PretrainedConfig:
 @keymaps.register
 def dinov2() -> Keymap:
     """Oquab et al. 2024; with registers: Darcet et al. 2024. The mask token, of training alone, is left out."""
-    said, ignored = "DINOv2 and timm", (r"mask_token",)
+    source, ignored = "DINOv2 and timm", (r"mask_token",)
     return Keymap(
-        "dinov2", _rules("register_tokens"), _infer, lambda fields: config(fields, said), ignored=ignored, apply_hf_config=apply_hf_config
+        "dinov2",
+        _rules("register_tokens"),
+        _infer,
+        lambda fields: _assumed_config(fields, source),
+        ignored=ignored,
+        apply_hf_config=apply_hf_config,
     )
 
 
 @keymaps.register
 def dinov2_timm() -> Keymap:
     """With registers as timm stores them: it has added the class token's position to the token itself."""
-    said = "timm's DINOv2"
-    return Keymap("dinov2_timm", _rules("reg_token"), _infer_timm, lambda fields: config(fields, said), apply_hf_config=apply_hf_config)
+    source = "timm's DINOv2"
+    return Keymap(
+        "dinov2_timm", _rules("reg_token"), _infer_timm, lambda fields: _assumed_config(fields, source), apply_hf_config=apply_hf_config
+    )
 
 
-PREFIXES = ("dinov2.", "dinov2_with_registers.", "")
+# Hugging Face: ``Dinov2Model``, ``Dinov2WithRegistersModel`` and their classifiers
+
+_HF_PREFIXES = ("dinov2.", "dinov2_with_registers.", "")
 
 
-def _block_hf(name: str, path: str) -> Rules:
+def _hf_block(name: str, path: str) -> Rules:
     return {
         **layer_norm(f"{name}norm1", f"{path}norm1"),
         **attention(rf"{name}attention\.attention", f"{path}attention", query="query", key="key", value="value"),
@@ -93,48 +102,50 @@ def _block_hf(name: str, path: str) -> Rules:
     }
 
 
-def _backbone(prefix: str) -> Rules:
+def _hf_backbone(prefix: str) -> Rules:
     prefix = prefix.replace(".", r"\.")
     return {
         rf"{prefix}embeddings\.cls_token": ("params/backbone/embed/cls", IDENTITY),
         rf"{prefix}embeddings\.register_tokens": ("params/backbone/embed/registers", IDENTITY),
         rf"{prefix}embeddings\.position_embeddings": ("params/backbone/embed/position", IDENTITY),
         **conv(rf"{prefix}embeddings\.patch_embeddings\.projection", "backbone/embed/proj", bias=True),
-        **numbered(rf"{prefix}encoder\.layer", _block_hf),
+        **numbered(rf"{prefix}encoder\.layer", _hf_block),
         **layer_norm(f"{prefix}layernorm", "backbone/norm"),
     }
 
 
-_RULES: Rules = {regex: target for prefix in PREFIXES for regex, target in _backbone(prefix).items()} | linear("classifier", "head")
+_HUGGING_FACE: Rules = linear("classifier", "head")
+for _prefix in _HF_PREFIXES:
+    _HUGGING_FACE |= _hf_backbone(_prefix)
 
 
 def _infer_hf(shapes: Shapes) -> dict[str, Any]:
-    prefix = next(p for p in PREFIXES if not p or any(name.startswith(p) for name in shapes))
+    prefix = next(p for p in _HF_PREFIXES if not p or any(name.startswith(p) for name in shapes))
     proj, position = (f"{prefix}embeddings.{name}" for name in ("patch_embeddings.projection.weight", "position_embeddings"))
     if f"{prefix}encoder.layer.0.layer_scale1.lambda1" not in shapes:
         raise ValueError(f"it has no {prefix}encoder.layer.0.layer_scale1.lambda1")
-    found = facts(shapes, proj, position, 1, rf"{prefix}encoder\.layer\.(\d+)\.", f"{prefix}encoder.layer.0.mlp.fc1.weight")
+    arguments = facts(shapes, proj, position, 1, rf"{prefix}encoder\.layer\.(\d+)\.", f"{prefix}encoder.layer.0.mlp.fc1.weight")
     registers, classifier = shapes.get(f"{prefix}embeddings.register_tokens", ()), shapes.get("classifier.weight", ())
-    found |= {"heads": HEADS.get(found["width"], 0), "registers": registers[1] if len(registers) == 3 else 0}
+    arguments |= {"heads": HEADS.get(arguments["width"], 0), "registers": registers[1] if len(registers) == 3 else 0}
     # its classifiers read the class token beside the patches' mean
-    found["pool"] = "cls_mean" if classifier[1:] == (2 * found["width"],) else "cls"
-    return fields(shapes, NAMES, found, "classifier.weight")
+    arguments["pool"] = "cls_mean" if classifier[1:] == (2 * arguments["width"],) else "cls"
+    return fields(shapes, _MODELS, arguments, "classifier.weight")
 
 
 def _complete_state_dict(config: PretrainedConfig, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """With the mask token, zero, and for models with registers under the prefix of their own class."""
-    of = call_arguments(config.model)
-    arrays = arrays | {"dinov2.embeddings.mask_token": np.zeros((1, of["width"]), np.float32)}
-    prefix = PREFIXES[1 if of["registers"] else 0]
+    """Adds a mask token of zeros, and gives models with registers the prefix of their own class."""
+    arguments = call_arguments(config.model)
+    arrays = arrays | {"dinov2.embeddings.mask_token": np.zeros((1, arguments["width"]), np.float32)}
+    prefix = _HF_PREFIXES[1 if arguments["registers"] else 0]
     return {re.sub(r"^dinov2\.", prefix, name): a for name, a in arrays.items()}
 
 
 def _to_hf_config(config: PretrainedConfig, shapes: Shapes) -> hf_config.Files:
-    of, content = call_arguments(config.model), hf_config.vit_fields(config)
-    content |= {"mlp_ratio": content.pop("intermediate_size") // of["width"], "model_type": "dinov2"}
-    if of["registers"]:
-        content |= {"model_type": "dinov2_with_registers", "num_register_tokens": of["registers"]}
-    return hf_config.classifier_files(config, "Dinov2WithRegisters" if of["registers"] else "Dinov2", content)
+    arguments, content = call_arguments(config.model), hf_config.vit_fields(config)
+    content |= {"mlp_ratio": content.pop("intermediate_size") // arguments["width"], "model_type": "dinov2"}
+    if arguments["registers"]:
+        content |= {"model_type": "dinov2_with_registers", "num_register_tokens": arguments["registers"]}
+    return hf_config.classifier_files(config, "Dinov2WithRegisters" if arguments["registers"] else "Dinov2", content)
 
 
 @keymaps.register
@@ -143,9 +154,9 @@ def dinov2_hf() -> Keymap:
     ignored = (r"(?:dinov2\.|dinov2_with_registers\.)?embeddings\.mask_token",)
     return Keymap(
         "dinov2_hf",
-        _RULES,
+        _HUGGING_FACE,
         _infer_hf,
-        lambda fields: config(fields, "Hugging Face's DINOv2"),
+        lambda fields: _assumed_config(fields, "Hugging Face's DINOv2"),
         ignored=ignored,
         apply_hf_config=apply_hf_config,
         complete_state_dict=_complete_state_dict,

@@ -1,7 +1,4 @@
-"""EfficientNets, named as in torchvision and as in timm.
-
-EfficientNets of Keras (keras.applications.EfficientNetB0 to B7).
-"""
+"""Key tables of EfficientNets: names of torchvision, timm and keras.applications."""
 
 import functools
 import math
@@ -22,13 +19,13 @@ from tljax.weights.rules.layers import TORCH_IGNORED, Rules, linear
 from tljax.weights.rules.presets import imagenet_config
 from tljax.zoo.efficientnet.model import ROWS, STAGES, VARIANTS, plan
 
-STAGE_OF = {row: stage for stage, numbers in enumerate(STAGES, 1) for row in numbers}
+_STAGE_OF_ROW = {row: stage for stage, numbers in enumerate(STAGES, 1) for row in numbers}
 """Row of the paper's table -> our stage."""
 
-NARROW = [name for name in LAYERS if not name.startswith("expand")]
+_NARROW = [name for name in LAYERS if not name.startswith("expand")]
 """The layers of the first row's blocks, which are not wider inside."""
 
-TORCHVISION = {
+_TORCHVISION_INPUTS = {
     "efficientnet_b0": (224, 256, "bicubic"),
     "efficientnet_b1": (240, 255, "bilinear"),
     "efficientnet_b2": (288, 288, "bicubic"),
@@ -40,33 +37,33 @@ TORCHVISION = {
 }
 """Name -> side of the central crop, shorter side of the image before, interpolation."""
 
-CROPS = dict(zip(VARIANTS, (0.875, 0.882, 0.890, 0.904, 0.922, 0.934, 0.942, 0.949), strict=True))
+_CROPS = dict(zip(VARIANTS, (0.875, 0.882, 0.890, 0.904, 0.922, 0.934, 0.942, 0.949), strict=True))
 """Name -> the central crop's share of the side, as timm has it of the paper's code."""
 
 
 def _torchvision_rules() -> Rules:
-    found = layers(rules, {"backbone/stem/conv": r"features\.0\.0", "backbone/stem/bn": r"features\.0\.1"})
-    for row, stage in STAGE_OF.items():
+    table = layers(rules, {"backbone/stem/conv": r"features\.0\.0", "backbone/stem/bn": r"features\.0\.1"})
+    for row, stage in _STAGE_OF_ROW.items():
         leaves = [r"0\.0", r"0\.1", r"1\.0", r"1\.1", r"2\.fc1", r"2\.fc2", r"3\.0", r"3\.1"]
         narrow = [r"0\.0", r"0\.1", r"1\.fc1", r"1\.fc2", r"2\.0", r"2\.1"]
-        names = dict(zip(LAYERS, leaves, strict=True) if row > 1 else zip(NARROW, narrow, strict=True))
-        found |= block(rules, rf"backbone/stage{stage}/block{row}_\1", rf"features\.{row}\.(\d+)\.block\.", names)
-    found |= layers(rules, {"backbone/last/conv": r"features\.8\.0", "backbone/last/bn": r"features\.8\.1"})
-    return found | linear(r"classifier\.1", "head")
+        names = dict(zip(LAYERS, leaves, strict=True) if row > 1 else zip(_NARROW, narrow, strict=True))
+        table |= block(rules, rf"backbone/stage{stage}/block{row}_\1", rf"features\.{row}\.(\d+)\.block\.", names)
+    table |= layers(rules, {"backbone/last/conv": r"features\.8\.0", "backbone/last/bn": r"features\.8\.1"})
+    return table | linear(r"classifier\.1", "head")
 
 
 def _timm_rules() -> Rules:
-    found = layers(rules, {"backbone/stem/conv": "conv_stem", "backbone/stem/bn": "bn1"})
-    for row, stage in STAGE_OF.items():
+    table = layers(rules, {"backbone/stem/conv": "conv_stem", "backbone/stem/bn": "bn1"})
+    for row, stage in _STAGE_OF_ROW.items():
         squeeze = [r"se\.conv_reduce", r"se\.conv_expand"]
         wide, narrow = ["conv_pw", "bn1", "conv_dw", "bn2", *squeeze, "conv_pwl", "bn3"], ["conv_dw", "bn1", *squeeze, "conv_pw", "bn2"]
-        names = dict(zip(LAYERS, wide, strict=True) if row > 1 else zip(NARROW, narrow, strict=True))
-        found |= block(rules, rf"backbone/stage{stage}/block{row}_\1", rf"blocks\.{row - 1}\.(\d+)\.", names)
-    found |= layers(rules, {"backbone/last/conv": "conv_head", "backbone/last/bn": "bn2"})
-    return found | linear("classifier", "head")
+        names = dict(zip(LAYERS, wide, strict=True) if row > 1 else zip(_NARROW, narrow, strict=True))
+        table |= block(rules, rf"backbone/stage{stage}/block{row}_\1", rf"blocks\.{row - 1}\.(\d+)\.", names)
+    table |= layers(rules, {"backbone/last/conv": "conv_head", "backbone/last/bn": "bn2"})
+    return table | linear("classifier", "head")
 
 
-def candidates(blocks: frozenset[str], epsilons: Mapping[str, float], **more: Any) -> Iterator[tuple[str, Any]]:
+def _candidates(blocks: frozenset[str], epsilons: Mapping[str, float], **more: Any) -> Iterator[tuple[str, Any]]:
     """The published networks, then those of other widths whose depth gives these blocks; an epsilon of its own by name."""
     for name, (width, depth, _) in VARIANTS.items():
         yield format_call(name, **(more or {"epsilon": epsilons.get(name, 1e-5)})), plan(width, depth)
@@ -77,21 +74,21 @@ def candidates(blocks: frozenset[str], epsilons: Mapping[str, float], **more: An
                 yield format_call("efficientnet_b0", width=width, depth=depth, **more), plan(width, depth)
 
 
-def infer(family: str, shapes: Shapes, epsilons: Mapping[str, float], **more: Any) -> dict[str, Any]:
-    """What `Keymap.infer` gives, for models with these further arguments."""
-    return inverted_rules.infer(family, shapes, functools.partial(candidates, epsilons=epsilons, **more))
+def _infer(family: str, shapes: Shapes, epsilons: Mapping[str, float], **more: Any) -> dict[str, Any]:
+    """Implements `Keymap.infer` for models with these further arguments."""
+    return inverted_rules.infer(family, shapes, functools.partial(_candidates, epsilons=epsilons, **more))
 
 
 def _infer_torchvision(shapes: Shapes) -> dict[str, Any]:
-    return infer("efficientnet", shapes, dict.fromkeys(list(VARIANTS)[5:], 1e-3))
+    return _infer("efficientnet", shapes, dict.fromkeys(list(VARIANTS)[5:], 1e-3))
 
 
 def _infer_timm(shapes: Shapes) -> dict[str, Any]:
-    return infer("efficientnet_timm", shapes, {})
+    return _infer("efficientnet_timm", shapes, {})
 
 
 def _torchvision_config(fields: dict[str, Any]) -> PretrainedConfig:
-    crop, side, interpolation = TORCHVISION[registry.parse(fields["model"])[0]]
+    crop, side, interpolation = _TORCHVISION_INPUTS[registry.parse(fields["model"])[0]]
     return imagenet_config(
         fields,
         input_size=(crop, crop),
@@ -107,7 +104,7 @@ def _timm_config(fields: dict[str, Any]) -> PretrainedConfig:
     return imagenet_config(
         fields,
         input_size=(VARIANTS[name][2],) * 2,
-        crop_fraction=CROPS[name],
+        crop_fraction=_CROPS[name],
         interpolation="bicubic",
         source="names of timm's efficientnet; symmetric padding and BatchNorm's epsilon 1e-5 are assumed, of the same names TensorFlow's"
         " padding and 1e-3 where a config.json calls them tf_efficientnet; so are the paper's resolution, a bicubic resize, ImageNet's mean"
@@ -130,36 +127,38 @@ def efficientnet_timm() -> Keymap:
     )  # fmt: skip
 
 
-_LEAVES = dict(
+# keras.applications: EfficientNetB0 to B7
+
+_KERAS_LEAVES = dict(
     zip(LAYERS, ("expand_conv", "expand_bn", "dwconv", "bn", "se_reduce", "se_expand", "project_conv", "project_bn"), strict=True)
 )
 
-_IGNORED = (r"normalization(?:_\d+)?/(?:mean|variance|count|[012])",)
-"""The layer in Keras's model that normalises its inputs: of published files by ImageNet's mean and deviation, as our config says."""
+_KERAS_IGNORED = (r"normalization(?:_\d+)?/(?:mean|variance|count|[012])",)
+"""The layer in Keras's model that normalizes its inputs, in published files by ImageNet's mean and deviation, which our config holds."""
 
 
-def _rules() -> Rules:
-    found = layers(keras_rules, {"backbone/stem/conv": "stem_conv", "backbone/stem/bn": "stem_bn"})
+def _keras_rules() -> Rules:
+    table = layers(keras_rules, {"backbone/stem/conv": "stem_conv", "backbone/stem/bn": "stem_bn"})
     deepest = max(depth for _, depth, _ in VARIANTS.values())
-    for (row, stage), (*_, repeats) in zip(STAGE_OF.items(), ROWS, strict=True):
-        names = _LEAVES if row > 1 else {name: _LEAVES[name] for name in NARROW}
+    for (row, stage), (*_, repeats) in zip(_STAGE_OF_ROW.items(), ROWS, strict=True):
+        names = _KERAS_LEAVES if row > 1 else {name: _KERAS_LEAVES[name] for name in _NARROW}
         for i in range(math.ceil(repeats * deepest)):
-            found |= block(keras_rules, f"backbone/stage{stage}/block{row}_{i}", f"block{row}{chr(ord('a') + i)}_", names)
-    return found | layers(keras_rules, {"backbone/last/conv": "top_conv", "backbone/last/bn": "top_bn"}) | keras_applications.classifier()
+            table |= block(keras_rules, f"backbone/stage{stage}/block{row}_{i}", f"block{row}{chr(ord('a') + i)}_", names)
+    return table | layers(keras_rules, {"backbone/last/conv": "top_conv", "backbone/last/bn": "top_bn"}) | keras_applications.classifier()
 
 
-def _infer(shapes: Shapes) -> dict[str, Any]:
-    return infer("efficientnet_keras", shapes, {}, **TENSORFLOW)
+def _infer_keras(shapes: Shapes) -> dict[str, Any]:
+    return _infer("efficientnet_keras", shapes, {}, **TENSORFLOW)
 
 
-def _config(fields: dict[str, Any]) -> PretrainedConfig:
+def _keras_config(fields: dict[str, Any]) -> PretrainedConfig:
     name = registry.parse(fields["model"])[0]
     return imagenet_config(
         fields,
         input_size=(VARIANTS[name][2],) * 2,
-        crop_fraction=CROPS[name],
+        crop_fraction=_CROPS[name],
         interpolation="bicubic",
-        source="names of keras.applications.EfficientNetB0 to B7; the normalisation within Keras's model, by ImageNet's mean and deviation"
+        source="names of keras.applications.EfficientNetB0 to B7; the normalization within Keras's model, by ImageNet's mean and deviation"
         " in published files, is assumed and the file's layer of that name not read; so are the paper's resolution, a bicubic resize and"
         " the order of ImageNet's labels; their BatchNorm momentum, 0.99, is not taken over",
     )
@@ -168,4 +167,4 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
 @keymaps.register
 def efficientnet_keras() -> Keymap:
     """Tan and Le 2019 as in Keras: TensorFlow's padding, BatchNorm epsilon 1e-3."""
-    return Keymap("efficientnet_keras", _rules(), _infer, _config, ignored=_IGNORED)
+    return Keymap("efficientnet_keras", _keras_rules(), _infer_keras, _keras_config, ignored=_KERAS_IGNORED)

@@ -30,11 +30,11 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
 
 
 def _config(fields: dict[str, Any]) -> PretrainedConfig:
-    said = (
+    source = (
         "names of torchvision's GoogLeNet; its preprocessing (inputs in [-1, 1], which its `transform_input` makes of others; the central "
         "224 of 256, bilinear) and the order of ImageNet's labels are assumed"
     )
-    return imagenet_config(fields, "unit", source=said)
+    return imagenet_config(fields, "unit", source=source)
 
 
 @keymaps.register

@@ -50,11 +50,11 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
 
 
 def _config(fields: dict[str, Any]) -> PretrainedConfig:
-    said = (
+    source = (
         "names of timm's inception_resnet_v2; its preprocessing (inputs in [-1, 1], the central 299 of 333, bicubic) and the order of "
         "ImageNet's labels are assumed"
     )
-    return imagenet_config(fields, "unit", input_size=(299, 299), crop_fraction=0.8975, interpolation="bicubic", source=said)
+    return imagenet_config(fields, "unit", input_size=(299, 299), crop_fraction=0.8975, interpolation="bicubic", source=source)
 
 
 @keymaps.register
@@ -89,11 +89,11 @@ def _infer_keras(shapes: Shapes) -> dict[str, Any]:
 
 
 def _config_keras(fields: dict[str, Any]) -> PretrainedConfig:
-    said = (
+    source = (
         "names of keras.applications.InceptionResNetV2; its preprocessing (x / 127.5 - 1 at 299 pixels) and the order of ImageNet's labels "
         "are assumed, its BatchNorm momentum is not taken over"
     )
-    return imagenet_config(fields, "unit", input_size=(299, 299), source=said)
+    return imagenet_config(fields, "unit", input_size=(299, 299), source=source)
 
 
 @keymaps.register

@@ -47,11 +47,11 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
 
 
 def _config(fields: dict[str, Any]) -> PretrainedConfig:
-    said = (
+    source = (
         "names of torchvision and timm; torchvision's preprocessing (inputs in [-1, 1], which its `transform_input` makes of others; the "
         "central 299 of 342, bilinear) and the order of ImageNet's labels are assumed"
     )
-    return imagenet_config(fields, "unit", input_size=(299, 299), crop_fraction=299 / 342, source=said)
+    return imagenet_config(fields, "unit", input_size=(299, 299), crop_fraction=299 / 342, source=source)
 
 
 @keymaps.register
@@ -76,11 +76,11 @@ def _infer_keras(shapes: Shapes) -> dict[str, Any]:
 
 
 def _config_keras(fields: dict[str, Any]) -> PretrainedConfig:
-    said = (
+    source = (
         "names of keras.applications.InceptionV3; its preprocessing (x / 127.5 - 1 at 299 pixels) and the order of ImageNet's labels are "
         "assumed, its BatchNorm momentum is not taken over"
     )
-    return imagenet_config(fields, "unit", input_size=(299, 299), source=said)
+    return imagenet_config(fields, "unit", input_size=(299, 299), source=source)
 
 
 @keymaps.register

@@ -13,22 +13,22 @@ _PLACE = {block: f"backbone/stage{stage}/block{block}" for stage, blocks in enum
 
 
 def _keras_rules() -> Rules:
-    found = keras_rules.conv("conv1", "backbone/stem/conv") | keras_rules.batch_norm("conv1_bn", "backbone/stem/bn")
+    table = keras_rules.conv("conv1", "backbone/stem/conv") | keras_rules.batch_norm("conv1_bn", "backbone/stem/bn")
     for block, place in _PLACE.items():
         for name, layer, conv in (("dw", "depthwise", keras_rules.depthwise), ("pw", "pointwise", keras_rules.conv)):
-            found |= conv(f"conv_{name}_{block}", f"{place}/{layer}")
-            found |= keras_rules.batch_norm(f"conv_{name}_{block}_bn", f"{place}/{layer}_bn")
+            table |= conv(f"conv_{name}_{block}", f"{place}/{layer}")
+            table |= keras_rules.batch_norm(f"conv_{name}_{block}_bn", f"{place}/{layer}_bn")
     head = ("params/head/kernel", POINTWISE_HEAD)
-    return found | keras_rules.dense("conv_preds", "head") | {"conv_preds/kernel": head, "conv_preds/0": head}
+    return table | keras_rules.dense("conv_preds", "head") | {"conv_preds/kernel": head, "conv_preds/0": head}
 
 
 def _torch_rules() -> Rules:
     names = [rf"stage1\.{i}" for i in range(1, 6)] + [rf"stage2\.{i}" for i in range(6)] + [r"stage3\.0", r"stage3\.1"]
-    found = rules.conv(r"stage1\.0\.0", "backbone/stem/conv") | rules.batch_norm(r"stage1\.0\.1", "backbone/stem/bn")
+    table = rules.conv(r"stage1\.0\.0", "backbone/stem/conv") | rules.batch_norm(r"stage1\.0\.1", "backbone/stem/bn")
     for name, place in zip(names, _PLACE.values(), strict=True):
         for i, layer in ((0, "depthwise"), (3, "pointwise")):
-            found |= rules.conv(rf"{name}\.{i}", f"{place}/{layer}") | rules.batch_norm(rf"{name}\.{i + 1}", f"{place}/{layer}_bn")
-    return found | rules.linear("fc", "head")
+            table |= rules.conv(rf"{name}\.{i}", f"{place}/{layer}") | rules.batch_norm(rf"{name}\.{i + 1}", f"{place}/{layer}_bn")
+    return table | rules.linear("fc", "head")
 
 
 def _infer(shapes: Shapes, stem: str, last: str, channels: tuple[int, int], head: tuple[str, int], arguments: str) -> dict[str, Any]:
@@ -59,20 +59,20 @@ def mobilenet_v1_keras() -> Keymap:
 
     Keras's BatchNorm momentum, 0.99, is for long training and is not taken over: with the model's 0.9 the statistics follow a new task.
     """
-    said = (
+    source = (
         "names of keras.applications.MobileNet; its preprocessing (x / 127.5 - 1 at 224 pixels) and ImageNet-1k labels are assumed, its "
         "BatchNorm momentum is not taken over"
     )
-    return Keymap("mobilenet_v1_keras", _keras_rules(), _infer_keras, lambda fields: imagenet_config(fields, "unit", source=said))
+    return Keymap("mobilenet_v1_keras", _keras_rules(), _infer_keras, lambda fields: imagenet_config(fields, "unit", source=source))
 
 
 @keymaps.register
 def mobilenet_v1_torch() -> Keymap:
     """The PyTorch MobileNetV1 of github.com/biubug6/Pytorch_Retinaface: LeakyReLU(0.1), symmetric padding, ImageNet mean and deviation."""
-    said = (
+    source = (
         "names of MobileNetV1 in github.com/biubug6/Pytorch_Retinaface; its LeakyReLU(0.1) and symmetric padding, torchvision's "
         "preprocessing at 224 pixels and ImageNet-1k labels are assumed"
     )
     return Keymap(
-        "mobilenet_v1_torch", _torch_rules(), _infer_torch, lambda fields: imagenet_config(fields, source=said), ignored=TORCH_IGNORED
+        "mobilenet_v1_torch", _torch_rules(), _infer_torch, lambda fields: imagenet_config(fields, source=source), ignored=TORCH_IGNORED
     )

@@ -29,32 +29,32 @@ DEPTHS = ((1.0, False), (1.2, True), (1.4, False), *((depth / 10, ends) for dept
 
 
 def _torchvision_rules() -> Rules:
-    found = layers(rules, {"backbone/stem/conv": r"features\.0\.0", "backbone/stem/bn": r"features\.0\.1"})
+    table = layers(rules, {"backbone/stem/conv": r"features\.0\.0", "backbone/stem/bn": r"features\.0\.1"})
     for number, path in enumerate(BLOCKS, 1):
         wide, narrow = (r"0\.0", r"0\.1", r"1\.0", r"1\.1", "2", "3"), (r"0\.0", r"0\.1", "1", "2")
         names = dict(zip(PLAIN, wide, strict=True) if number > 1 else zip(PLAIN[2:], narrow, strict=True))
-        found |= block(rules, path, rf"features\.{number}\.conv\.", names)
-    found |= layers(rules, {"backbone/last/conv": r"features\.18\.0", "backbone/last/bn": r"features\.18\.1"})
-    return found | linear(r"classifier\.1", "head")
+        table |= block(rules, path, rf"features\.{number}\.conv\.", names)
+    table |= layers(rules, {"backbone/last/conv": r"features\.18\.0", "backbone/last/bn": r"features\.18\.1"})
+    return table | linear(r"classifier\.1", "head")
 
 
 def _timm_rules() -> Rules:
-    found = layers(rules, {"backbone/stem/conv": "conv_stem", "backbone/stem/bn": "bn1"})
+    table = layers(rules, {"backbone/stem/conv": "conv_stem", "backbone/stem/bn": "bn1"})
     for row, stage in ((row, stage) for stage, numbers in enumerate(STAGES, 1) for row in numbers):
         wide, narrow = ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"), ("conv_dw", "bn1", "conv_pw", "bn2")
         names = dict(zip(PLAIN, wide, strict=True) if row > 1 else zip(PLAIN[2:], narrow, strict=True))
-        found |= block(rules, rf"backbone/stage{stage}/block{row}_\1", rf"blocks\.{row - 1}\.(\d+)\.", names)
-    found |= layers(rules, {"backbone/last/conv": "conv_head", "backbone/last/bn": "bn2"})
-    return found | linear("classifier", "head")
+        table |= block(rules, rf"backbone/stage{stage}/block{row}_\1", rf"blocks\.{row - 1}\.(\d+)\.", names)
+    table |= layers(rules, {"backbone/last/conv": "conv_head", "backbone/last/bn": "bn2"})
+    return table | linear("classifier", "head")
 
 
 def _keras_rules() -> Rules:
-    found = layers(keras_rules, {"backbone/stem/conv": "Conv1", "backbone/stem/bn": "bn_Conv1"})
+    table = layers(keras_rules, {"backbone/stem/conv": "Conv1", "backbone/stem/bn": "bn_Conv1"})
     leaves = ("expand", "expand_BN", "depthwise", "depthwise_BN", "project", "project_BN")
     for number, path in enumerate(BLOCKS):
         names = dict(list(zip(PLAIN, leaves, strict=True))[0 if number else 2 :])
-        found |= block(keras_rules, path, f"block_{number}_" if number else "expanded_conv_", names)
-    return found | layers(keras_rules, {"backbone/last/conv": "Conv_1", "backbone/last/bn": "Conv_1_bn"}) | keras_applications.classifier()
+        table |= block(keras_rules, path, f"block_{number}_" if number else "expanded_conv_", names)
+    return table | layers(keras_rules, {"backbone/last/conv": "Conv_1", "backbone/last/bn": "Conv_1_bn"}) | keras_applications.classifier()
 
 
 def _candidates(blocks: frozenset[str], **more: Any) -> Iterator[tuple[str, Plan]]:

@@ -50,9 +50,9 @@ def _infer(scoped: Shapes) -> dict[str, Any]:
         raise ValueError("it has no 4-dimensional kernels of stem_conv1 and normal_conv_1_0")
     numbers = {int(m[1]) for name in shapes if (m := re.match(r"normal_conv_1_(\d+)/", name))}
     cells = len(numbers & set(range(4)))
-    wanted = {number + i for number in FIRST.values() for i in range(cells)}
-    if numbers != wanted:
-        raise ValueError(f"its normal cells are {sorted(numbers)}, those of a NASNet-Mobile {sorted(wanted)}")
+    expected = {number + i for number in FIRST.values() for i in range(cells)}
+    if numbers != expected:
+        raise ValueError(f"its normal cells are {sorted(numbers)}, those of a NASNet-Mobile {sorted(expected)}")
     return {
         "model": format_call("nasnet_mobile", filters=first[-1], cells=cells, stem_width=stem[-1]),
         "num_classes": (shapes.get(f"predictions/{leaf(shapes, 'predictions')}") or (0,))[-1],
@@ -61,11 +61,11 @@ def _infer(scoped: Shapes) -> dict[str, Any]:
 
 
 def _config(fields: dict[str, Any]) -> PretrainedConfig:
-    said = (
+    source = (
         "names of keras.applications.NASNetMobile; its preprocessing (x / 127.5 - 1 at 224 pixels) and the order of ImageNet's labels are "
         "assumed, its BatchNorm momentum is not taken over"
     )
-    return imagenet_config(fields, "unit", source=said)
+    return imagenet_config(fields, "unit", source=source)
 
 
 @keymaps.register

@@ -1,7 +1,4 @@
-"""ImageNet ResNets, ResNeXts, Wide ResNets, named as in torchvision and timm.
-
-ImageNet ResNets of Keras (keras.applications.ResNet50, ResNet101, ResNet152).
-"""
+"""Key tables of ImageNet ResNets, ResNeXts and Wide ResNets: names of torchvision, which are timm's, and keras.applications."""
 
 import re
 from typing import Any
@@ -16,9 +13,11 @@ from tljax.weights.rules.layers import TORCH_IGNORED, Rules, batch_norm, conv, l
 from tljax.weights.rules.presets import imagenet_config
 from tljax.zoo.resnet.model import BASIC, BOTTLENECK, DEPTHS, NAMED
 
+# torchvision and timm
+
 _BLOCK, _PATH = r"layer([1234])\.(\d+)\.", r"backbone/stage\1/block\2/"
 
-_RULES: Rules = {
+_TORCH: Rules = {
     **conv("conv1", "backbone/stem/conv"),
     **batch_norm("bn1", "backbone/stem/bn"),
     **conv(_BLOCK + "conv([123])", _PATH + r"conv\3"),
@@ -29,26 +28,26 @@ _RULES: Rules = {
 }
 
 
-def _infer(shapes: Shapes) -> dict[str, Any]:
+def _infer_torch(shapes: Shapes) -> dict[str, Any]:
     stem = shapes.get("conv1.weight", ())
     if len(stem) != 4:
         raise ValueError("it has no 4-dimensional conv1.weight")
     width, channels = stem[:2]
     kind = BOTTLENECK if any(re.match(_BLOCK + "conv3", name) for name in shapes) else BASIC
     blocks = [{m[1] for name in shapes if (m := re.match(rf"layer{stage}\.(\d+)\.", name))} for stage in (1, 2, 3, 4)]
-    depth = depth_of(kind, tuple(len(found) for found in blocks))
+    depth = _depth(kind, tuple(len(found) for found in blocks))
     groups, base_width = _groups(shapes, width) if kind == BOTTLENECK else (1, 64)
     _check_blocks(shapes, kind, width, groups, base_width)
     if stem[2:] != (7, 7):
         raise ValueError(f"its first convolution is {stem[2]}x{stem[3]}, not 7x7")
     return {
-        "model": model(depth, width, groups, base_width),
+        "model": _model(depth, width, groups, base_width),
         "num_classes": (shapes.get("fc.weight") or (0,))[0],
         "in_channels": channels,
     }
 
 
-def depth_of(kind: str, counts: tuple[int, ...]) -> int:
+def _depth(kind: str, counts: tuple[int, ...]) -> int:
     """The layers of a ResNet with `counts` blocks of a kind in its stages. Raises ValueError: none has them."""
     known = {blocks: depth for depth, (made_of, blocks) in DEPTHS.items() if made_of == kind}
     if counts not in known:
@@ -57,7 +56,7 @@ def depth_of(kind: str, counts: tuple[int, ...]) -> int:
     return known[counts]
 
 
-def model(depth: int, width: int, groups: int = 1, base_width: int = 64, **more: Any) -> str:
+def _model(depth: int, width: int, groups: int = 1, base_width: int = 64, **more: Any) -> str:
     """The model's call expression, by the name in `NAMED` that fits, else as a plain ResNet with other `groups` and `base_width`."""
     names = {variant: name for name, variant in NAMED.items()}
     name = names.get((depth, groups, base_width), f"resnet{depth}")
@@ -87,7 +86,7 @@ def _check_blocks(shapes: Shapes, kind: str, width: int, groups: int, base_width
                 raise ValueError(f"{name} has {shape[1]} inputs a group where {groups} groups for {wanted} outputs ask for {inputs}")
 
 
-def _config(fields: dict[str, Any]) -> PretrainedConfig:
+def _torch_config(fields: dict[str, Any]) -> PretrainedConfig:
     return imagenet_config(
         fields,
         source="names of torchvision and timm; the stride on a bottleneck's 3x3 convolution (v1.5), ImageNet preprocessing (the central "
@@ -102,43 +101,45 @@ def resnet() -> Keymap:
     Relatives whose names and shapes are the same open as plain ResNets: v1 (the stride on a bottleneck's first convolution), dilated ones,
     those with blurred pooling.
     """
-    return Keymap("resnet", _RULES, _infer, _config, ignored=TORCH_IGNORED)
+    return Keymap("resnet", _TORCH, _infer_torch, _torch_config, ignored=TORCH_IGNORED)
 
 
-MOST = tuple(map(max, zip(*(counts for kind, counts in DEPTHS.values() if kind == BOTTLENECK), strict=True)))
+# keras.applications: ResNet50, ResNet101, ResNet152
+
+_MOST_BLOCKS = tuple(map(max, zip(*(counts for kind, counts in DEPTHS.values() if kind == BOTTLENECK), strict=True)))
 """The most blocks that any depth has in its stages."""
 
 
-def _block(name: str, path: str) -> Rules:
+def _keras_block(name: str, path: str) -> Rules:
     rules: Rules = {}
     for i, (conv_path, bn_path) in enumerate((("shortcut_conv", "shortcut_bn"), *((f"conv{n}", f"bn{n}") for n in (1, 2, 3)))):
         rules |= keras_conv(f"{name}_{i}_conv", f"{path}/{conv_path}", bias=True) | keras_batch_norm(f"{name}_{i}_bn", f"{path}/{bn_path}")
     return rules
 
 
-def _rules() -> Rules:
+def _keras_rules() -> Rules:
     rules = (
         keras_conv("conv1_conv", "backbone/stem/conv", bias=True)
         | keras_batch_norm("conv1_bn", "backbone/stem/bn")
         | keras_applications.classifier()
     )
-    for stage, count in enumerate(MOST, 1):
+    for stage, count in enumerate(_MOST_BLOCKS, 1):
         for i in range(count):
-            rules |= _block(f"conv{stage + 1}_block{i + 1}", f"backbone/stage{stage}/block{i}")
+            rules |= _keras_block(f"conv{stage + 1}_block{i + 1}", f"backbone/stage{stage}/block{i}")
     return rules
 
 
 def _infer_keras(shapes: Shapes) -> dict[str, Any]:
     width, channels = keras_applications.stem(shapes)
-    depth = depth_of(BOTTLENECK, keras_applications.block_counts(shapes))
+    depth = _depth(BOTTLENECK, keras_applications.block_counts(shapes))
     return {
-        "model": model(depth, width, stride_first=True, bias=True, epsilon=1.001e-5),
+        "model": _model(depth, width, stride_first=True, bias=True, epsilon=1.001e-5),
         "num_classes": keras_applications.num_classes(shapes),
         "in_channels": channels,
     }
 
 
-def _config_keras(fields: dict[str, Any]) -> PretrainedConfig:
+def _keras_config(fields: dict[str, Any]) -> PretrainedConfig:
     return imagenet_config(
         fields,
         "caffe",
@@ -151,4 +152,4 @@ def _config_keras(fields: dict[str, Any]) -> PretrainedConfig:
 @keymaps.register
 def resnet_keras() -> Keymap:
     """He et al. 2016 as in Keras: v1 (the stride on the first 1x1 convolution), biases, BatchNorm epsilon 1.001e-5."""
-    return Keymap("resnet_keras", _rules(), _infer_keras, _config_keras)
+    return Keymap("resnet_keras", _keras_rules(), _infer_keras, _keras_config)

@@ -1,7 +1,4 @@
-"""BiT's pre-activation ResNets, from its own npz files and named as in timm.
-
-Pre-activation ResNets of Keras (keras.applications.ResNet50V2, ResNet101V2, ResNet152V2).
-"""
+"""Key tables of pre-activation ResNets: BiT's of its own ``.npz`` files and timm, and those of keras.applications."""
 
 import re
 from typing import Any
@@ -16,14 +13,16 @@ from tljax.weights.rules.layers import Rules, conv, layer_norm
 from tljax.weights.rules.presets import imagenet_config
 from tljax.zoo.resnet_v2.model import BIT, DEPTHS
 
-MOST = tuple(map(max, zip(*DEPTHS.values(), strict=True)))
+_MOST_BLOCKS = tuple(map(max, zip(*DEPTHS.values(), strict=True)))
 """The most blocks that any depth has in its stages."""
 
-POINTWISE_HEAD_TORCH = Transform(
+# BiT, in timm and in its own .npz files
+
+_TORCH_HEAD = Transform(
     "1x1 convolution O I 1 1 -> linear [in, out]", 4, lambda a: a.reshape(a.shape[:2]).T, lambda a: a.T[:, :, None, None]
 )
 
-_SAID = (
+_BIT_SOURCE = (
     "BiT's inputs (mean = std = 0.5) at the 224 of 256 pixels that its first training saw are assumed (its fine-tuned files were measured"
     " at 448 to 480), and for 1000 classes the order of ImageNet's labels"
 )
@@ -36,14 +35,14 @@ def _timm_rules() -> Rules:
         rules |= layer_norm(rf"{name}\.norm([123])", rf"{path}/norm\2") | conv(rf"{name}\.conv([123])", rf"{path}/conv\2")
         rules |= conv(rf"{name}\.downsample\.conv", f"{path}/shortcut_conv")
     return rules | {
-        r"head\.fc\.weight": ("params/head/kernel", POINTWISE_HEAD_TORCH),
+        r"head\.fc\.weight": ("params/head/kernel", _TORCH_HEAD),
         r"head\.fc\.bias": ("params/head/bias", IDENTITY),
     }
 
 
 def _npz_rules() -> Rules:
     rules = _npz_conv("resnet/root_block", "backbone/stem/conv") | _npz_norm("resnet", "backbone/norm/norm")
-    for stage, count in enumerate(MOST, 1):
+    for stage, count in enumerate(_MOST_BLOCKS, 1):
         for i in range(count):
             unit, path = f"resnet/block{stage}/unit{i + 1:02}", f"backbone/stage{stage}/block{i}"
             for n, part in enumerate("abc", 1):
@@ -64,7 +63,7 @@ def _npz_norm(name: str, path: str) -> Rules:
     return {f"{name}/group_norm/{theirs}": (f"params/{path}/{ours}", IDENTITY) for theirs, ours in leaves.items()}
 
 
-def _infer(shapes: Shapes, stem: str, axes: tuple[int, int], block: str, head: tuple[str, int], **more: Any) -> dict[str, Any]:
+def _infer_bit(shapes: Shapes, stem: str, axes: tuple[int, int], block: str, head: tuple[str, int], **more: Any) -> dict[str, Any]:
     """`axes` are those of the stem's outputs and inputs, `block` is the regex of names in a block, stage and number its groups."""
     kernel = shapes.get(stem, ())
     if len(kernel) != 4:
@@ -73,13 +72,13 @@ def _infer(shapes: Shapes, stem: str, axes: tuple[int, int], block: str, head: t
     counts = tuple(sum(s == stage for s, _ in found) for stage in sorted({s for s, _ in found}))
     width, channels = (kernel[axis] for axis in axes)
     return {
-        "model": _model(counts, width, **more),
+        "model": _bit_model(counts, width, **more),
         "num_classes": (shapes.get(head[0]) or (0,))[head[1]],
         "in_channels": channels,
     }
 
 
-def _model(counts: tuple[int, ...], width: int, **more: Any) -> str:
+def _bit_model(counts: tuple[int, ...], width: int, **more: Any) -> str:
     depth = {blocks: depth for depth, blocks in DEPTHS.items()}.get(counts, 50)
     published = [factor for of, factor in BIT if of == depth]
     factor = width // 64 if width // 64 in published else published[0]
@@ -88,32 +87,35 @@ def _model(counts: tuple[int, ...], width: int, **more: Any) -> str:
 
 def _infer_timm(shapes: Shapes) -> dict[str, Any]:
     block = r"stages\.(\d+)\.blocks\.(\d+)\."
-    return _infer(shapes, "stem.conv.weight", (0, 1), block, ("head.fc.weight", 0), standard=1e-8)
+    return _infer_bit(shapes, "stem.conv.weight", (0, 1), block, ("head.fc.weight", 0), standard=1e-8)
 
 
 def _infer_npz(shapes: Shapes) -> dict[str, Any]:
     block = r"resnet/block(\d+)/unit(\d+)/"
-    return _infer(shapes, "resnet/root_block/standardized_conv2d/kernel", (3, 2), block, ("resnet/head/conv2d/kernel", -1))
+    return _infer_bit(shapes, "resnet/root_block/standardized_conv2d/kernel", (3, 2), block, ("resnet/head/conv2d/kernel", -1))
 
 
-def _config(fields: dict[str, Any], names: str) -> PretrainedConfig:
-    return imagenet_config(fields, "unit", source=f"{names}; {_SAID}")
+def _bit_config(fields: dict[str, Any], names: str) -> PretrainedConfig:
+    return imagenet_config(fields, "unit", source=f"{names}; {_BIT_SOURCE}")
 
 
 @keymaps.register
 def bit() -> Keymap:
     """Kolesnikov et al. 2020 in its own npz files (github.com/google-research/big_transfer)."""
-    return Keymap("bit", _npz_rules(), _infer_npz, lambda fields: _config(fields, "names of google-research/big_transfer"))
+    return Keymap("bit", _npz_rules(), _infer_npz, lambda fields: _bit_config(fields, "names of google-research/big_transfer"))
 
 
 @keymaps.register
 def bit_timm() -> Keymap:
-    """The same in timm (``resnetv2_50x1_bit``, ...), which standardises kernels with an epsilon of 1e-8 in place of 1e-10."""
-    said = "names of timm's resnetv2_*_bit; their GroupNorm and standardised kernels"
-    return Keymap("bit_timm", _timm_rules(), _infer_timm, lambda fields: _config(fields, said))
+    """The same in timm (``resnetv2_50x1_bit``, ...), which standardizes kernels with an epsilon of 1e-8 in place of 1e-10."""
+    source = "names of timm's resnetv2_*_bit; their GroupNorm and standardized kernels"
+    return Keymap("bit_timm", _timm_rules(), _infer_timm, lambda fields: _bit_config(fields, source))
 
 
-def _block(name: str, path: str) -> Rules:
+# keras.applications: ResNet50V2, ResNet101V2, ResNet152V2
+
+
+def _keras_block(name: str, path: str) -> Rules:
     return {
         **batch_norm(f"{name}_preact_bn", f"{path}/norm1"),
         **keras_conv(f"{name}_0_conv", f"{path}/shortcut_conv", bias=True),
@@ -125,15 +127,15 @@ def _block(name: str, path: str) -> Rules:
     }
 
 
-def _rules() -> Rules:
+def _keras_rules() -> Rules:
     rules = (
         keras_conv("conv1_conv", "backbone/stem/conv", bias=True)
         | batch_norm("post_bn", "backbone/norm/norm")
         | keras_applications.classifier()
     )
-    for stage, count in enumerate(MOST, 1):
+    for stage, count in enumerate(_MOST_BLOCKS, 1):
         for i in range(count):
-            rules |= _block(f"conv{stage + 1}_block{i + 1}", f"backbone/stage{stage}/block{i}")
+            rules |= _keras_block(f"conv{stage + 1}_block{i + 1}", f"backbone/stage{stage}/block{i}")
     return rules
 
 
@@ -148,7 +150,7 @@ def _infer_keras(shapes: Shapes) -> dict[str, Any]:
     }
 
 
-def _config_keras(fields: dict[str, Any]) -> PretrainedConfig:
+def _keras_config(fields: dict[str, Any]) -> PretrainedConfig:
     return imagenet_config(
         fields,
         "unit",
@@ -160,4 +162,4 @@ def _config_keras(fields: dict[str, Any]) -> PretrainedConfig:
 @keymaps.register
 def resnet_v2_keras() -> Keymap:
     """He et al. 2016b as in Keras: the stride on the last block of a stage, biases where no BatchNorm follows."""
-    return Keymap("resnet_v2_keras", _rules(), _infer_keras, _config_keras)
+    return Keymap("resnet_v2_keras", _keras_rules(), _infer_keras, _keras_config)

@@ -1,7 +1,4 @@
-"""SigLIP's two towers, named as in Hugging Face's ``SiglipModel``.
-
-SigLIP's image tower, named as in timm (``vit_base_patch16_siglip_224``).
-"""
+"""Key tables of SigLIP: names of Hugging Face, with two towers in a file, and timm, with the image tower alone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,21 +10,23 @@ from tljax.weights.rules.presets import imagenet_config
 from tljax.weights.rules.vit import TOKENS, apply_hf_config, facts, fields, hf_text_facts, packed, timm_block, towers_block
 from tljax.zoo.siglip.model import SIZES
 
-_HEAD = r"vision_model\.head\."
+# Hugging Face: ``SiglipModel``
 
-_IMAGE: Rules = {
+_HF_HEAD = r"vision_model\.head\."
+
+_HF_IMAGE: Rules = {
     r"vision_model\.embeddings\.position_embedding\.weight": ("params/backbone/embed/position", TOKENS),
     **conv(r"vision_model\.embeddings\.patch_embedding", "backbone/embed/proj", bias=True),
     **numbered(r"vision_model\.encoder\.layers", towers_block),
     **layer_norm(r"vision_model\.post_layernorm", "backbone/norm"),
-    f"{_HEAD}probe": ("params/backbone/map/probe", IDENTITY),
-    **packed(rf"{_HEAD}attention\.in_proj", "backbone/map/attention", joint="_"),
-    **linear(rf"{_HEAD}attention\.out_proj", "backbone/map/attention/out"),
-    **layer_norm(f"{_HEAD}layernorm", "backbone/map/norm"),
-    **linear(rf"{_HEAD}mlp\.fc1", "backbone/map/mlp/fc1"),
-    **linear(rf"{_HEAD}mlp\.fc2", "backbone/map/mlp/fc2"),
+    f"{_HF_HEAD}probe": ("params/backbone/map/probe", IDENTITY),
+    **packed(rf"{_HF_HEAD}attention\.in_proj", "backbone/map/attention", joint="_"),
+    **linear(rf"{_HF_HEAD}attention\.out_proj", "backbone/map/attention/out"),
+    **layer_norm(f"{_HF_HEAD}layernorm", "backbone/map/norm"),
+    **linear(rf"{_HF_HEAD}mlp\.fc1", "backbone/map/mlp/fc1"),
+    **linear(rf"{_HF_HEAD}mlp\.fc2", "backbone/map/mlp/fc2"),
 }
-_TEXT: Rules = {
+_HF_TEXT: Rules = {
     r"text_model\.embeddings\.token_embedding\.weight": ("params/backbone/embed/word", IDENTITY),
     r"text_model\.embeddings\.position_embedding\.weight": ("params/backbone/embed/position", IDENTITY),
     **numbered(r"text_model\.encoder\.layers", towers_block),
@@ -35,25 +34,25 @@ _TEXT: Rules = {
     **linear(r"text_model\.head", "backbone/projection"),
 }
 _BOTH = (r"logit_scale", r"logit_bias", r"(?:text|vision)_model\.embeddings\.position_ids")
-HEADS = {size["width"]: size["heads"] for size in SIZES.values()}
+_HEADS = {size["width"]: size["heads"] for size in SIZES.values()}
 
 
-def _infer_image(shapes: Shapes) -> dict[str, Any]:
+def _infer_hf_image(shapes: Shapes) -> dict[str, Any]:
     if "vision_model.head.probe" not in shapes:
         raise ValueError("it has no vision_model.head.probe")
     top, layer = "vision_model.embeddings.", "vision_model.encoder.layers.0.mlp.fc1.weight"
     block = r"vision_model\.encoder\.layers\.(\d+)\."
-    found = facts(shapes, f"{top}patch_embedding.weight", f"{top}position_embedding.weight", 0, block, layer)
+    arguments = facts(shapes, f"{top}patch_embedding.weight", f"{top}position_embedding.weight", 0, block, layer)
     names = tuple(f"siglip_image_{size}" for size in SIZES)
-    return fields(shapes, names, found | {"heads": HEADS.get(found["width"], 0)})
+    return fields(shapes, names, arguments | {"heads": _HEADS.get(arguments["width"], 0)})
 
 
-def _infer_text(shapes: Shapes) -> dict[str, Any]:
+def _infer_hf_text(shapes: Shapes) -> dict[str, Any]:
     if "text_model.head.weight" not in shapes:
         raise ValueError("it has no text_model.head.weight")
-    found = hf_text_facts(shapes)
-    found |= {"heads": HEADS.get(found["width"], 0), "projection": shapes["text_model.head.weight"][0]}
-    return fields(shapes, tuple(f"siglip_text_{size}" for size in SIZES), found)
+    arguments = hf_text_facts(shapes)
+    arguments |= {"heads": _HEADS.get(arguments["width"], 0), "projection": shapes["text_model.head.weight"][0]}
+    return fields(shapes, tuple(f"siglip_text_{size}" for size in SIZES), arguments)
 
 
 def _apply_hf_config_image(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,33 +63,37 @@ def _apply_hf_config_text(fields: dict[str, Any], hf_config: Mapping[str, Any]) 
     return apply_hf_config(fields, hf_config, "text_config")
 
 
-_SAID = "names of Hugging Face's SigLIP; the heads of the published sizes and GELU by tanh are assumed where no config.json says otherwise"
+_HF_SOURCE = (
+    "names of Hugging Face's SigLIP; the heads of the published sizes and GELU by tanh are assumed where no config.json says otherwise"
+)
 
 
-def _image_config(fields: dict[str, Any]) -> PretrainedConfig:
-    said = f"{_SAID}; inputs with mean = std = 0.5, a bicubic resize of which the centre is taken (SigLIP squeezes images to a square)"
-    return imagenet_config(fields, "unit", crop_fraction=1.0, interpolation="bicubic", source=said)
+def _hf_image_config(fields: dict[str, Any]) -> PretrainedConfig:
+    source = f"{_HF_SOURCE}; inputs with mean = std = 0.5, the center of a bicubic resize (SigLIP squeezes images to a square)"
+    return imagenet_config(fields, "unit", crop_fraction=1.0, interpolation="bicubic", source=source)
 
 
-def _text_config(fields: dict[str, Any]) -> PretrainedConfig:
-    return PretrainedConfig(**fields, source=f"{_SAID}; texts are padded to their full length, padding is seen")
+def _hf_text_config(fields: dict[str, Any]) -> PretrainedConfig:
+    return PretrainedConfig(**fields, source=f"{_HF_SOURCE}; texts are padded to their full length, padding is seen")
 
 
 @keymaps.register
 def siglip_image_hf() -> Keymap:
     """Zhai et al. 2023: patches without a class token, pooled by attention."""
     ignored = (r"text_model\..*", *_BOTH)
-    return Keymap("siglip_image_hf", _IMAGE, _infer_image, _image_config, ignored=ignored, apply_hf_config=_apply_hf_config_image)
+    return Keymap("siglip_image_hf", _HF_IMAGE, _infer_hf_image, _hf_image_config, ignored=ignored, apply_hf_config=_apply_hf_config_image)
 
 
 @keymaps.register
 def siglip_text_hf() -> Keymap:
     """Zhai et al. 2023: tokens that all see each other, pooled at the last one."""
     ignored = (r"vision_model\..*", *_BOTH)
-    return Keymap("siglip_text_hf", _TEXT, _infer_text, _text_config, ignored=ignored, apply_hf_config=_apply_hf_config_text)
+    return Keymap("siglip_text_hf", _HF_TEXT, _infer_hf_text, _hf_text_config, ignored=ignored, apply_hf_config=_apply_hf_config_text)
 
 
-_RULES: Rules = {
+# timm: ``vit_base_patch16_siglip_224``
+
+_TIMM: Rules = {
     r"pos_embed": ("params/backbone/embed/position", IDENTITY),
     **conv(r"patch_embed\.proj", "backbone/embed/proj", bias=True),
     **numbered("blocks", timm_block),
@@ -106,24 +109,24 @@ _RULES: Rules = {
 }
 
 
-def _infer(shapes: Shapes) -> dict[str, Any]:
+def _infer_timm(shapes: Shapes) -> dict[str, Any]:
     if "attn_pool.latent" not in shapes:
         raise ValueError("it has no attn_pool.latent")
-    found = facts(shapes, "patch_embed.proj.weight", "pos_embed", 0, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
+    arguments = facts(shapes, "patch_embed.proj.weight", "pos_embed", 0, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
     # timm's first SigLIP models have the exact GELU (its later ``gelu_tanh`` ones the same names)
-    found |= {"heads": HEADS.get(found["width"], 0), "activation": "gelu"}
-    return fields(shapes, tuple(f"siglip_image_{size}" for size in SIZES), found, "head.weight")
+    arguments |= {"heads": _HEADS.get(arguments["width"], 0), "activation": "gelu"}
+    return fields(shapes, tuple(f"siglip_image_{size}" for size in SIZES), arguments, "head.weight")
 
 
-def _config(fields: dict[str, Any]) -> PretrainedConfig:
-    said = (
+def _timm_config(fields: dict[str, Any]) -> PretrainedConfig:
+    source = (
         "names of timm's SigLIP; the heads of the published sizes and, as in timm, the exact GELU are assumed; inputs with mean = std ="
-        " 0.5, a bicubic resize of which the centre is taken"
+        " 0.5, a bicubic resize of which the center is taken"
     )
-    return imagenet_config(fields, "unit", crop_fraction=1.0, interpolation="bicubic", source=said)
+    return imagenet_config(fields, "unit", crop_fraction=1.0, interpolation="bicubic", source=source)
 
 
 @keymaps.register
 def siglip_image() -> Keymap:
     """Zhai et al. 2023: patches without a class token, pooled by attention; timm keeps no text tower."""
-    return Keymap("siglip_image", _RULES, _infer, _config, apply_hf_config=apply_hf_config)
+    return Keymap("siglip_image", _TIMM, _infer_timm, _timm_config, apply_hf_config=apply_hf_config)

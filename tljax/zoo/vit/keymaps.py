@@ -1,9 +1,4 @@
-"""Vision Transformers named as in timm (github.com/huggingface/pytorch-image-models).
-
-Vision Transformers named as in Hugging Face transformers' ``ViTModel``, ``ViTForImageClassification``.
-
-Vision Transformers named as in the ``.npz`` files of Google's vision_transformer and AugReg (Steiner et al. 2022).
-"""
+"""Key tables of Vision Transformers: names of timm, Hugging Face and big_vision's ``.npz`` files."""
 
 from typing import Any
 
@@ -18,7 +13,9 @@ from tljax.weights.rules.presets import imagenet_config
 from tljax.weights.rules.vit import HEADS, apply_hf_config, facts, fields, hf_backbone, hf_facts, timm_block
 from tljax.zoo.vit.model import SIZES
 
-_RULES: Rules = {
+# timm
+
+_TIMM: Rules = {
     r"cls_token": ("params/backbone/embed/cls", IDENTITY),
     r"pos_embed": ("params/backbone/embed/position", IDENTITY),
     **conv(r"patch_embed\.proj", "backbone/embed/proj", bias=True),
@@ -30,17 +27,17 @@ _RULES: Rules = {
 }
 
 
-def _infer(shapes: Shapes) -> dict[str, Any]:
+def _infer_timm(shapes: Shapes) -> dict[str, Any]:
     if "norm.weight" in shapes and "fc_norm.weight" in shapes:
         raise ValueError("it has both norm and fc_norm")
-    found = facts(shapes, "patch_embed.proj.weight", "pos_embed", 1, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
-    found["heads"] = HEADS.get(found["width"], 0)
-    found["pool"] = "mean" if "fc_norm.weight" in shapes else "cls"
-    found["pre_logits"] = (shapes.get("pre_logits.fc.weight") or (0,))[0]
-    return fields(shapes, tuple(SIZES), found, "head.weight")
+    arguments = facts(shapes, "patch_embed.proj.weight", "pos_embed", 1, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
+    arguments["heads"] = HEADS.get(arguments["width"], 0)
+    arguments["pool"] = "mean" if "fc_norm.weight" in shapes else "cls"
+    arguments["pre_logits"] = (shapes.get("pre_logits.fc.weight") or (0,))[0]
+    return fields(shapes, tuple(SIZES), arguments, "head.weight")
 
 
-def _config(fields: dict[str, Any]) -> PretrainedConfig:
+def _timm_config(fields: dict[str, Any]) -> PretrainedConfig:
     return imagenet_config(
         fields,
         "unit",
@@ -51,8 +48,8 @@ def _config(fields: dict[str, Any]) -> PretrainedConfig:
     )
 
 
-def _complete_state_dict(config: PretrainedConfig, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """With mean pooling timm calls the last norm ``fc_norm``."""
+def _rename_norm(config: PretrainedConfig, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Calls the last norm ``fc_norm`` where the patches are averaged, as timm does."""
     mean = registry.parse(config.model)[2].get("pool") == "mean"
     return {f"fc_{name}" if mean and name.startswith("norm.") else name: a for name, a in arrays.items()}
 
@@ -63,10 +60,12 @@ def vit() -> Keymap:
 
     DeiT without a distillation token (Touvron et al. 2021) has the same names and shapes, but ImageNet's mean and deviation.
     """
-    return Keymap("vit", _RULES, _infer, _config, apply_hf_config=apply_hf_config, complete_state_dict=_complete_state_dict)
+    return Keymap("vit", _TIMM, _infer_timm, _timm_config, apply_hf_config=apply_hf_config, complete_state_dict=_rename_norm)
 
 
-_RULES_HF = {**hf_backbone(r"vit\."), **hf_backbone(""), **linear("classifier", "head")}
+# Hugging Face: ``ViTModel``, ``ViTForImageClassification``
+
+_HUGGING_FACE = {**hf_backbone(r"vit\."), **hf_backbone(""), **linear("classifier", "head")}
 
 
 def _infer_hf(shapes: Shapes) -> dict[str, Any]:
@@ -74,7 +73,7 @@ def _infer_hf(shapes: Shapes) -> dict[str, Any]:
     return fields(shapes, tuple(SIZES), hf_facts(shapes, prefix, 1), "classifier.weight")
 
 
-def _config_hf(fields: dict[str, Any]) -> PretrainedConfig:
+def _hf_config(fields: dict[str, Any]) -> PretrainedConfig:
     return imagenet_config(
         fields,
         "unit",
@@ -92,55 +91,62 @@ def _to_hf_config(config: PretrainedConfig, shapes: Shapes) -> hf_config.Files:
 def vit_hf() -> Keymap:
     """Dosovitskiy et al. 2021; the pooler, which no classifier reads, is left out."""
     ignored = (r"(?:vit\.)?pooler\.dense\.(?:weight|bias)",)
-    return Keymap("vit_hf", _RULES_HF, _infer_hf, _config_hf, ignored=ignored, apply_hf_config=apply_hf_config, to_hf_config=_to_hf_config)
+    return Keymap(
+        "vit_hf", _HUGGING_FACE, _infer_hf, _hf_config, ignored=ignored, apply_hf_config=apply_hf_config, to_hf_config=_to_hf_config
+    )
 
 
-def _heads(width: int) -> int:
+# .npz files of Google's vision_transformer and AugReg (Steiner et al. 2022)
+
+
+def _npz_heads(width: int) -> int:
     return max(width // 64, 1)
 
 
-def _split(a: np.ndarray) -> np.ndarray:
-    """The last axis cut into heads of 64 channels."""
-    return a.reshape(*a.shape[:-1], _heads(a.shape[-1]), -1)
+def _split_heads(a: np.ndarray) -> np.ndarray:
+    """Splits the last axis into heads of 64 channels."""
+    return a.reshape(*a.shape[:-1], _npz_heads(a.shape[-1]), -1)
 
 
-IN = Transform("[D, heads, D / heads] -> [D, D]", 3, lambda a: a.reshape(len(a), -1), _split)
-IN_BIAS = Transform("[heads, D / heads] -> [D]", 2, lambda a: a.reshape(-1), _split)
-OUT = Transform(
-    "[heads, D / heads, D] -> [D, D]", 3, lambda a: a.reshape(-1, a.shape[-1]), lambda a: a.reshape(_heads(len(a)), -1, a.shape[-1])
+_INWARD = Transform("[D, heads, D / heads] -> [D, D]", 3, lambda a: a.reshape(len(a), -1), _split_heads)
+_INWARD_BIAS = Transform("[heads, D / heads] -> [D]", 2, lambda a: a.reshape(-1), _split_heads)
+_OUTWARD = Transform(
+    "[heads, D / heads, D] -> [D, D]", 3, lambda a: a.reshape(-1, a.shape[-1]), lambda a: a.reshape(_npz_heads(len(a)), -1, a.shape[-1])
 )
 
 
-def _dense(name: str, path: str, kernel: Transform = IDENTITY, bias: Transform = IDENTITY) -> Rules:
+def _npz_dense(name: str, path: str, kernel: Transform = IDENTITY, bias: Transform = IDENTITY) -> Rules:
     return {f"{name}/kernel": (f"params/{path}/kernel", kernel), f"{name}/bias": (f"params/{path}/bias", bias)}
 
 
-def _norm(name: str, path: str) -> Rules:
+def _npz_norm(name: str, path: str) -> Rules:
     return {f"{name}/{leaf}": (f"params/{path}/{leaf}", IDENTITY) for leaf in ("scale", "bias")}
 
 
-def _block_npz(name: str, path: str) -> Rules:
+def _npz_block(name: str, path: str) -> Rules:
     attention = "MultiHeadDotProductAttention_1"
-    inward = [_dense(f"{name}{attention}/{part}", f"{path}attention/{part}", IN, IN_BIAS) for part in ("query", "key", "value")]
+    inward = [
+        _npz_dense(f"{name}{attention}/{part}", f"{path}attention/{part}", _INWARD, _INWARD_BIAS) for part in ("query", "key", "value")
+    ]
     return {
-        **_norm(f"{name}LayerNorm_0", f"{path}norm1"),
+        **_npz_norm(f"{name}LayerNorm_0", f"{path}norm1"),
         **{regex: target for rules in inward for regex, target in rules.items()},
-        **_dense(f"{name}{attention}/out", f"{path}attention/out", OUT),
-        **_norm(f"{name}LayerNorm_2", f"{path}norm2"),
-        **_dense(f"{name}MlpBlock_3/Dense_0", f"{path}mlp/fc1"),
-        **_dense(f"{name}MlpBlock_3/Dense_1", f"{path}mlp/fc2"),
+        **_npz_dense(f"{name}{attention}/out", f"{path}attention/out", _OUTWARD),
+        **_npz_norm(f"{name}LayerNorm_2", f"{path}norm2"),
+        **_npz_dense(f"{name}MlpBlock_3/Dense_0", f"{path}mlp/fc1"),
+        **_npz_dense(f"{name}MlpBlock_3/Dense_1", f"{path}mlp/fc2"),
     }
 
 
-_RULES_NPZ: Rules = {
+_NPZ: Rules = {
     "cls": ("params/backbone/embed/cls", IDENTITY),
     "Transformer/posembed_input/pos_embedding": ("params/backbone/embed/position", IDENTITY),
-    **_dense("embedding", "backbone/embed/proj"),
-    **_block_npz(r"Transformer/encoderblock_(\d)/", r"backbone/block0\1/"),
-    **_block_npz(r"Transformer/encoderblock_([1-9]\d)/", r"backbone/block\1/"),
-    **_norm("Transformer/encoder_norm", "backbone/norm"),
-    **_dense("pre_logits", "backbone/pre_logits"),
-    **_dense("head", "head"),
+    **_npz_dense("embedding", "backbone/embed/proj"),
+    **_npz_block(r"Transformer/encoderblock_(\d)/", r"backbone/block0\1/"),
+    **_npz_block(r"Transformer/encoderblock_([1-9]\d)/", r"backbone/block\1/"),
+    **_npz_norm("Transformer/encoder_norm", "backbone/norm"),
+    **_npz_dense("pre_logits", "backbone/pre_logits"),
+    **_npz_dense("head", "head"),
 }
 
 
@@ -154,12 +160,12 @@ def _infer_npz(shapes: Shapes) -> dict[str, Any]:
     position = "Transformer/posembed_input/pos_embedding"
     turned |= {position: shapes.get(position, ())}
     block, inner = "Transformer/encoderblock_", "Transformer/encoderblock_0/MlpBlock_3/Dense_0/kernel"
-    found = facts(turned, "embedding/kernel", position, 1, rf"{block}(\d+)/", inner)
-    found |= {"heads": query[1], "pre_logits": (turned.get("pre_logits/kernel") or (0,))[0]}
-    return fields(turned, tuple(SIZES), found, "head/kernel")
+    arguments = facts(turned, "embedding/kernel", position, 1, rf"{block}(\d+)/", inner)
+    arguments |= {"heads": query[1], "pre_logits": (turned.get("pre_logits/kernel") or (0,))[0]}
+    return fields(turned, tuple(SIZES), arguments, "head/kernel")
 
 
-def _config_npz(fields: dict[str, Any]) -> PretrainedConfig:
+def _npz_config(fields: dict[str, Any]) -> PretrainedConfig:
     return imagenet_config(
         fields,
         "unit",
@@ -172,4 +178,4 @@ def _config_npz(fields: dict[str, Any]) -> PretrainedConfig:
 @keymaps.register
 def vit_npz() -> Keymap:
     """Dosovitskiy et al. 2021; AugReg: Steiner et al. 2022. Files of ImageNet-21k may have the layer ``pre_logits``."""
-    return Keymap("vit_npz", _RULES_NPZ, _infer_npz, _config_npz)
+    return Keymap("vit_npz", _NPZ, _infer_npz, _npz_config)
