@@ -85,7 +85,7 @@ def test_nothing_beside_the_file_or_nothing_of_theirs_changes_nothing(opened):
         ({"image_mean": 0.5, "image_std": 0.25}, ((0.5,) * 3, (0.25,) * 3)),
     ],
 )
-def test_every_way_to_normalise_means_the_same_function_of_pixels(opened, changes, wanted):
+def test_every_way_to_normalize_means_the_same_function_of_pixels(opened, changes, wanted):
     config = opened(config=RESNET, preprocessor_config=PROCESSOR | changes).config
     np.testing.assert_allclose([config.mean, config.std], wanted, rtol=1e-6)
 

@@ -115,6 +115,6 @@ def test_timm_s_lite_models_are_no_efficientnets():
         detect_family(shapes, "mobilenet_v2_timm")
 
 
-def test_the_input_normalisation_within_keras_s_model_is_passed_over():
+def test_the_input_normalization_within_keras_s_model_is_passed_over():
     names = translate(table("efficientnet_keras"), published("efficientnet_b0_keras_full"))
     assert set(names.ignored) == {f"normalization/{leaf}" for leaf in ("mean", "variance", "count")} and not names.unknown

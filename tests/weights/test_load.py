@@ -150,11 +150,11 @@ def test_half_a_head_is_an_error(arrays, tmp_path):
 @pytest.mark.parametrize("channels", [1, 2, 4, 6])
 def test_other_input_channels_keep_the_response_to_equal_channels(channels, arrays, tmp_path):
     file = write(tmp_path, arrays)
-    grey = np.random.default_rng(1).normal(size=(2, 8, 8, 1)).astype(np.float32)
-    before = small().apply(weights.load(file, small())[0], grey.repeat(3, axis=-1)).features
+    gray = np.random.default_rng(1).normal(size=(2, 8, 8, 1)).astype(np.float32)
+    before = small().apply(weights.load(file, small())[0], gray.repeat(3, axis=-1)).features
     model = small(in_channels=channels)
     variables, report = weights.load(file, model)
-    after = model.apply(variables, grey.repeat(channels, axis=-1)).features
+    after = model.apply(variables, gray.repeat(channels, axis=-1)).features
     np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-4 * float(jnp.abs(before).max()))
     assert set(report.reshaped) == {NAMES[0]} and f"input channels 3 -> {channels}" in str(report)
 

@@ -26,7 +26,7 @@ def write(tmp_path, arrays, name="weights.npz"):
     return tmp_path / name
 
 
-def test_recognised_by_names_and_shapes_alone(published, tmp_path):
+def test_recognized_by_names_and_shapes_alone(published, tmp_path):
     file = write(tmp_path, published)
     opened = weights.open(file)
     config = opened.config

@@ -1,4 +1,4 @@
-"""Every format gives the same names and values, recognised by content; whatever is no weight file is one clear error."""
+"""Every format gives the same names and values, recognized by content; whatever is no weight file is one clear error."""
 
 import hashlib
 import json

@@ -45,7 +45,7 @@ def rewritten(folder, name, content):
     return folder
 
 
-def test_pooling_length_and_normalisation_come_from_the_folder(folder):
+def test_pooling_length_and_normalization_come_from_the_folder(folder):
     config = weights.open(folder).config
     assert (config.model, config.head) == ("bert(width=16, depth=1, heads=2, positions=24, pool='cls')", "features(normalize=True)")
     assert config.input_size == (9,) and config.num_classes == 16 and config.tokenizer == str(folder / "vocab.txt")

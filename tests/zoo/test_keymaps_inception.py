@@ -56,12 +56,12 @@ def test_configs_of_imagenet_models(family):
     side, timm = config.input_size[0] / config.crop_fraction, family in ("xception_timm", "inception_resnet_v2")
     assert round(side) == (256 if config.input_size[0] == 224 else 333 if timm else 342)
     assert config.interpolation == ("bicubic" if timm else "bilinear") and "assumed" in config.source
-    grey = table(family).config({"model": NARROW[family], "num_classes": 2, "in_channels": 1})
-    assert grey.channel_order == "L" and grey.mean == (0.5,) and grey.labels == ()
+    gray = table(family).config({"model": NARROW[family], "num_classes": 2, "in_channels": 1})
+    assert gray.channel_order == "L" and gray.mean == (0.5,) and gray.labels == ()
 
 
 def test_torchvision_s_transform_input_gives_the_inputs_of_the_config():
-    """It takes inputs normalised by ImageNet's mean and deviation, and makes ``x * (std / 0.5) + (mean - 0.5) / 0.5`` of them."""
+    """It takes inputs normalized by ImageNet's mean and deviation, and makes ``x * (std / 0.5) + (mean - 0.5) / 0.5`` of them."""
     config = table("inception_v3").config({"model": "inception_v3", "num_classes": 1000, "in_channels": 3})
     image = np.random.default_rng(0).uniform(size=(4, 4, 3))
     theirs = (image - MEAN) / STD * (np.array(STD) / 0.5) + (np.array(MEAN) - 0.5) / 0.5

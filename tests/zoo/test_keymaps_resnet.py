@@ -44,8 +44,8 @@ def test_the_config_of_an_imagenet_model():
     config = KEYMAP.config(KEYMAP.infer(manifest(18)))
     assert config.input_size == (224, 224) and config.crop_fraction == 0.875 and config.interpolation == "bilinear"
     assert config.mean == (0.485, 0.456, 0.406) and config.labels == imagenet.labels() and "assumed" in config.source
-    grey = KEYMAP.config({"model": "resnet18", "num_classes": 2, "in_channels": 1})
-    assert grey.channel_order == "L" and len(grey.mean) == 1 and grey.labels == ()
+    gray = KEYMAP.config({"model": "resnet18", "num_classes": 2, "in_channels": 1})
+    assert gray.channel_order == "L" and len(gray.mean) == 1 and gray.labels == ()
 
 
 def test_other_classes_channels_width_and_no_head(tmp_path):

@@ -72,8 +72,8 @@ def log_mel(samples):
     def mel(hertz):
         return 1127 * np.log1p(hertz / 700)
 
-    centres, edges = mel(np.linspace(0, RATE / 2, FFT // 2 + 1))[:, None], np.linspace(mel(LOW), mel(HIGH), BANDS + 2)
-    rising, falling = (centres - edges[:-2]) / np.diff(edges)[:-1], (edges[2:] - centres) / np.diff(edges)[1:]
+    centers, edges = mel(np.linspace(0, RATE / 2, FFT // 2 + 1))[:, None], np.linspace(mel(LOW), mel(HIGH), BANDS + 2)
+    rising, falling = (centers - edges[:-2]) / np.diff(edges)[:-1], (edges[2:] - centers) / np.diff(edges)[1:]
     triangles = np.maximum(0, np.minimum(rising, falling))
     return np.log(np.abs(np.fft.rfft(padded[at] * window, FFT)) @ triangles + OFFSET)
 

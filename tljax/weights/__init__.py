@@ -1,4 +1,4 @@
-"""Other frameworks' checkpoints and our own: read, recognise, load, save."""
+"""Other frameworks' checkpoints and our own: read, recognize, load, save."""
 
 from tljax.weights import own as _own  # noqa: F401 - registers the table of our own files
 from tljax.weights.config import PretrainedConfig, from_json, to_json

@@ -11,7 +11,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def new_head(file: Shapes, model: Shapes, policy: str) -> str:
-    """Why the whole head is initialised anew, or "" where the file's head is loaded.
+    """Why the whole head is initialized anew, or "" where the file's head is loaded.
 
     Args:
       file: the file's head leaves, path -> shape.
@@ -61,7 +61,7 @@ def channel_rule(file: int, model: int) -> str:
 def fold_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
     """A first convolution's kernel `[H, W, c, O]` for `channels` = n inputs: `[H, W, n, O]`.
 
-    n <= c: ``new[j] = sum of old[i] over i = j modulo n`` (n = 1: the sum over all input channels, for grey images).
+    n <= c: ``new[j] = sum of old[i] over i = j modulo n`` (n = 1: the sum over all input channels, for gray images).
     n > c:  ``new[j] = old[j modulo c] / #{k < n : k = j modulo c}``.
     Either way the sum over the input channels stays the same, so an input that is equal on all channels gives the same response as before.
     """
@@ -89,7 +89,7 @@ def resample_position(position: np.ndarray, file: tuple[int, int], model: tuple[
     """Position embeddings `[1, n + h w, D]` of a grid `file` = (h, w) for a grid `model` = (H, W): `[1, n + H W, D]`, float32.
 
     The first n entries, those of learned tokens, are kept. The others are an image of D channels, resized as in Dosovitskiy et al. 2021,
-    section 3.2: with Keys' cubic (a = -1/2), pixel centres at halves, the kernel stretched when shrinking, weights renormalised at the
+    section 3.2: with Keys' cubic (a = -1/2), pixel centers at halves, the kernel stretched when shrinking, weights renormalized at the
     border (PyTorch's ``interpolate(mode="bicubic", antialias=True)``).
     """
     learned = position.shape[1] - file[0] * file[1]

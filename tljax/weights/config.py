@@ -1,4 +1,4 @@
-"""`PretrainedConfig`: what a checkpoint's numbers do not say, so that preprocessing cannot drift from weights."""
+"""`PretrainedConfig`: everything about a checkpoint that its numbers do not tell, so that preprocessing cannot drift from weights."""
 
 import dataclasses
 import difflib
@@ -21,7 +21,7 @@ ORDERS = ("RGB", "BGR", "L")
 
 @dataclass(frozen=True)
 class PretrainedConfig:
-    """How a pretrained model was built and what inputs it expects.
+    """Description of a pretrained model: how it is built and which inputs it expects.
 
     Attributes:
       model: call expression of the backbone for `models.create`.
@@ -133,7 +133,7 @@ def from_json(text: str, where: str = "config") -> PretrainedConfig:
 
 
 def find_config(file: Path) -> tuple[PretrainedConfig, Path] | None:
-    """The config beside a weight file, with its path: ``<file>.json``, else ``config.json`` in the same folder; None: neither is ours.
+    """Finds our config beside a weight file, with its path: ``<file>.json``, else ``config.json`` in the folder; None if neither is ours.
 
     Raises:
       ValueError: a config of ours that `from_json` refuses, or a file of these names that is no JSON.
@@ -143,9 +143,9 @@ def find_config(file: Path) -> tuple[PretrainedConfig, Path] | None:
             text = _text(candidate)
             content = _object(text, str(candidate))
             if content is not None and "tljax" in content:
-                found = from_json(text, str(candidate))
-                path = str(candidate.parent / Path(found.tokenizer).name) if found.tokenizer else ""
-                return dataclasses.replace(found, tokenizer=path), candidate
+                config = from_json(text, str(candidate))
+                path = str(candidate.parent / Path(config.tokenizer).name) if config.tokenizer else ""
+                return dataclasses.replace(config, tokenizer=path), candidate
     return None
 
 

@@ -1,4 +1,4 @@
-"""`detect_family`: the family that a file's names and shapes belong to, or the nearest one, with what differs."""
+"""`detect_family`: the family that a file's names and shapes belong to, or an error with the nearest one and the difference."""
 
 import difflib
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ SHOWN, FAMILIES = 5, 3
 """How many names, and how many equally near families, an error lists."""
 
 _PROVOKED = (TypeError, LookupError, ArithmeticError, AttributeError)
-"""What shapes or JSON that are no family's provoke in a table that did not think of them."""
+"""Errors that a table may raise on shapes or JSON of another family."""
 
 
 def detect_family(shapes: Shapes, family: str = "", hf_config: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
-    """The first family whose table covers all names, `infer` accepts the shapes and `settle` the JSON, and the fields that they give.
+    """Finds the first family whose table covers all names and accepts shapes and JSON; returns its name and the fields.
 
     Args:
       shapes: the file's names and shapes.
@@ -40,12 +40,12 @@ def detect_family(shapes: Shapes, family: str = "", hf_config: Mapping[str, Any]
         raise ValueError(f"of no known family: none of its {len(shapes)} names fits any of {len(nearest)}; it holds {_some(list(shapes))}")
     equal = sorted((not _fits(table(name), shapes), name, differs) for share, name, differs in nearest if share == best)
     count = f"({round(best * len(shapes))} of {len(shapes)} names fit)"
-    said = "; or ".join(f"{name} {count}, but {differs}" for _, name, differs in equal[:FAMILIES])
-    raise ValueError(f"of no known family; nearest is {said}; it holds {_some(list(shapes)[:FAMILIES])}, ...")
+    candidates = "; or ".join(f"{name} {count}, but {differs}" for _, name, differs in equal[:FAMILIES])
+    raise ValueError(f"of no known family; nearest is {candidates}; it holds {_some(list(shapes)[:FAMILIES])}, ...")
 
 
 def _tried(keymap: Keymap, shapes: Shapes, hf_config: Mapping[str, Any]) -> tuple[float, dict[str, Any], str]:
-    """Share of the names that fit, the fields, and what differs ("": nothing)."""
+    """Returns the share of names that fit, the fields, and the difference, "" if there is none."""
     names = translate(keymap, shapes)
     share = 1 - len(names.unknown) / len(shapes) if names.known else 0.0
     if names.unknown or not names.known:
@@ -59,7 +59,7 @@ def _tried(keymap: Keymap, shapes: Shapes, hf_config: Mapping[str, Any]) -> tupl
 
 
 def _fits(keymap: Keymap, shapes: Shapes) -> bool:
-    """Whether the shapes alone are the family's, whatever the names besides."""
+    """Returns True if the shapes are the family's, whatever other names the file has."""
     try:
         return bool(keymap.infer(shapes))
     except (ValueError, *_PROVOKED):

@@ -52,19 +52,20 @@ def export(variables: Mapping[str, Any], config: PretrainedConfig, family: str) 
 
 
 def families(config: PretrainedConfig) -> dict[str, str]:
-    """Every family of others -> "" where `export` would write this model, else why not. Nothing is computed."""
-    made = models.create(config.model, config.num_classes, config.head, config.in_channels, config.input_size)
-    wanted = trees.flatten(models.shapes(made))
-    leaves = {path: np.broadcast_to(np.int8(0), leaf.shape) for path, leaf in wanted.items()}
-    found = {}
+    """Returns family -> the reason why `export` cannot write this model in its names, "" where it can. Nothing is computed."""
+    model = models.create(
+        config.model, num_classes=config.num_classes, head=config.head, in_channels=config.in_channels, input_size=config.input_size
+    )
+    leaves = {path: np.broadcast_to(np.int8(0), leaf.shape) for path, leaf in trees.flatten(models.shapes(model)).items()}
+    reasons = {}
     for family in keymaps:
         if family != "own":
             try:
                 export(trees.unflatten(leaves), config, family)
-                found[family] = ""
+                reasons[family] = ""
             except ValueError as e:
-                found[family] = str(e)
-    return found
+                reasons[family] = str(e)
+    return reasons
 
 
 def renamed(keymap: Keymap, leaves: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -90,13 +91,13 @@ def complete_arrays(keymap: Keymap, config: PretrainedConfig, arrays: Mapping[st
 
     PyTorch stores such a counter, ``num_batches_tracked``, beside each running mean; the tables of families whose files hold it ignore it.
     """
-    found = keymap.complete_state_dict(config, dict(arrays))
-    names = [name.replace("running_mean", "num_batches_tracked") for name in found if name.endswith(".running_mean")]
-    return found | {name: np.zeros((), np.int64) for name in names if any(re.fullmatch(regex, name) for regex in keymap.ignored)}
+    complete = keymap.complete_state_dict(config, dict(arrays))
+    names = [name.replace("running_mean", "num_batches_tracked") for name in complete if name.endswith(".running_mean")]
+    return complete | {name: np.zeros((), np.int64) for name in names if any(re.fullmatch(regex, name) for regex in keymap.ignored)}
 
 
 def _difference(keymap: Keymap, shapes: Shapes, config: PretrainedConfig) -> str:
-    """How the model that the family would read differs from that of `config`; "": not at all. Raises ValueError: it would read none."""
+    """Compares the model that the family reads with that of `config`; "" if they are equal. Raises ValueError if the family reads none."""
     fields = keymap.infer(shapes)
     for name in ("num_classes", "in_channels"):
         if fields[name] not in (0, getattr(config, name)):
@@ -113,13 +114,13 @@ def _difference(keymap: Keymap, shapes: Shapes, config: PretrainedConfig) -> str
 def _evaluated(config: PretrainedConfig, like: PretrainedConfig) -> models.TransferModel:
     """The model of `config` without what its outputs do not depend on, and with the inputs and classes of `like`."""
     model, head = _plain(backbones, config.model), _plain(heads, config.head)
-    return models.create(model, like.num_classes, head, like.in_channels, like.input_size)
+    return models.create(model, num_classes=like.num_classes, head=head, in_channels=like.in_channels, input_size=like.input_size)
 
 
-def _plain(known: registry.Registry, text: str) -> str:
+def _plain(factories: registry.Registry, text: str) -> str:
     name, args, kwargs = registry.parse(text)
-    said = inspect.signature(known[name]).bind_partial(*args, **kwargs).arguments
-    return f"{name}({', '.join(f'{k}={v!r}' for k, v in said.items() if not UNSEEN.fullmatch(k))})"
+    arguments = inspect.signature(factories[name]).bind_partial(*args, **kwargs).arguments
+    return f"{name}({', '.join(f'{k}={v!r}' for k, v in arguments.items() if not UNSEEN.fullmatch(k))})"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ BESIDE = (
 
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
-    """Whether a path means a repository of the hub."""
+    """Returns True for a path that means a repository of the hub."""
     return os.fspath(path).startswith("hf:")
 
 

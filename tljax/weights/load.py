@@ -21,7 +21,7 @@ LISTED = 20
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a load did, by path.
+    """Result of a load, path by path.
 
     Attributes:
       file: the file that was read.
@@ -70,7 +70,7 @@ def load(
     Args:
       path: as in `weights.read`.
       model: what is filled.
-      key: for leaves newly initialised by `models.init` (default: ``jax.random.key(0)``).
+      key: for leaves newly initialized by `models.init` (default: ``jax.random.key(0)``).
       head: ``"auto"``, ``"new"`` or ``"load"``, see `adapt.new_head`.
       sha256: the expected hash; default: the one recorded in a config beside the file, if any.
       only: regexes (`re.fullmatch`) over paths without ``params/`` or ``batch_stats/``, such as ``backbone/stage1/.*``: what they match is
@@ -88,9 +88,9 @@ def load(
       ValueError: a regex that matches no leaf of the model, with the nearest names; `only` and `fresh` that take nothing from the file.
     """
     file = locate(path)
-    found = config.find_config(file)
-    arrays, _ = read_hashed(file, sha256 or (found[0].sha256 if found else ""))
-    size = found[0].input_size if found else ()
+    ours = config.find_config(file)
+    arrays, _ = read_hashed(file, sha256 or (ours[0].sha256 if ours else ""))
+    size = ours[0].input_size if ours else ()
     return fill(arrays, model, key=key, head=head, where=str(path), input_size=size, only=only, fresh=fresh)
 
 
@@ -106,56 +106,56 @@ def fill(
     only: Sequence[str] = (),
     fresh: Sequence[str] = (),
 ) -> tuple[dict[str, Any], LoadReport]:
-    """`load` from arrays that were read already.
+    """Loads arrays that were read already, as `load` does.
 
     `where` names them in errors, `input_size` is the one they were made for, `family` theirs, if known.
     """
-    wanted = trees.flatten(models.shapes(model))
-    rule = restore.rule(wanted, only, fresh, where)
-    keymap, names = (table(family), translate(table(family), arrays)) if family else _fitting(arrays, wanted, where)
+    expected = trees.flatten(models.shapes(model))
+    rule = restore.rule(expected, only, fresh, where)
+    keymap, names = (table(family), translate(table(family), arrays)) if family else _fitting(arrays, expected, where)
     ignored = dict.fromkeys(names.ignored, "holds nothing of the model's")
     if only:
         ignored |= dict.fromkeys(names.unknown, restore.outside(only))
         names = dataclasses.replace(names, unknown=())
     file_head, _, _ = _to_ours(arrays, _without(names, lambda path: not _is_head(path)))
-    reason = adapt.new_head(_head(file_head), _head(wanted), head)
+    reason = adapt.new_head(_head(file_head), _head(expected), head)
 
     def why_new(path: str) -> str:
         return rule(path) or (f"models.init: {reason}" if reason and _is_head(path) else "")
 
-    new = {path: why for path in wanted if (why := why_new(path))}
-    if new.keys() == wanted.keys():
+    new = {path: why for path in expected if (why := why_new(path))}
+    if new.keys() == expected.keys():
         raise ValueError(f"{where}: nothing would be taken from it with only={list(only)}, fresh={list(fresh)}, head={head!r}")
     for name, pairs in names.known.items():
         if all(why_new(path) for path, _ in pairs):
             ignored[name] = why_new(pairs[0][0]).replace("models.init:", "head:", 1)
     names = _without(names, lambda path: bool(why_new(path)))
-    found, reshaped, problems = _to_ours(arrays, names)
-    unread = {path for path in found if path not in wanted and any(re.fullmatch(regex, path) for regex in keymap.optional)}
-    found = {path: a for path, a in found.items() if path not in unread}
+    filled, reshaped, problems = _to_ours(arrays, names)
+    unread = {path for path in filled if path not in expected and any(re.fullmatch(regex, path) for regex in keymap.optional)}
+    filled = {path: a for path, a in filled.items() if path not in unread}
     ignored |= {name: "the model has no such part" for name, pairs in names.known.items() if {path for path, _ in pairs} <= unread}
-    _fold_stem(found, wanted, model, reshaped)
-    _resample_position(found, wanted, model, input_size, reshaped)
-    problems += _differences(found, {p: s for p, s in wanted.items() if p not in new}, keymap)
+    _fold_stem(filled, expected, model, reshaped)
+    _resample_position(filled, expected, model, input_size, reshaped)
+    problems += _differences(filled, {p: s for p, s in expected.items() if p not in new}, keymap)
     problems += [f" + {ascii(name)[1:-1]}" for name in names.unknown]
     if problems:
         raise ValueError(_listed(problems, where, keymap))
-    leaves = {path: _leaf(path, a, wanted[path], where) for path, a in found.items()}
+    leaves = {path: _leaf(path, a, expected[path], where) for path, a in filled.items()}
     if new:
         leaves |= trees.flatten(models.init(model, jax.random.key(0) if key is None else key, new))
-    _check(leaves, wanted)
-    variables: dict[str, Any] = {"params": {}, "batch_stats": {}} | trees.unflatten({path: leaves[path] for path in wanted})
-    reshaped = {path: rule for path, rule in reshaped.items() if path in found}
-    return variables, LoadReport(where, keymap.family, tuple(p for p in wanted if p in found), reshaped, new, ignored)
+    _check(leaves, expected)
+    variables: dict[str, Any] = {"params": {}, "batch_stats": {}} | trees.unflatten({path: leaves[path] for path in expected})
+    reshaped = {path: rule for path, rule in reshaped.items() if path in filled}
+    return variables, LoadReport(where, keymap.family, tuple(p for p in expected if p in filled), reshaped, new, ignored)
 
 
-def _fitting(arrays: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> tuple[Keymap, Translation]:
+def _fitting(arrays: Mapping[str, Any], expected: Mapping[str, Any], where: str) -> tuple[Keymap, Translation]:
     """The table that fills most of the model; of several the one that knows most names, of these one whose `infer` takes the file."""
     scored = []
     for family in keymaps:
         keymap = table(family)
         names = translate(keymap, arrays)
-        fits = len({path for pairs in names.known.values() for path, _ in pairs} & wanted.keys())
+        fits = len({path for pairs in names.known.values() for path, _ in pairs} & expected.keys())
         scored.append((fits, -len(names.unknown), keymap, names))
     best = max(score[:2] for score in scored)
     if not best[0]:
@@ -182,21 +182,21 @@ def _without(names: Translation, left_out: Callable[[str], bool]) -> Translation
 
 
 def _to_ours(arrays: Mapping[str, np.ndarray], names: Translation) -> tuple[dict[str, np.ndarray], dict[str, str], list[str]]:
-    found: dict[str, np.ndarray] = {}
+    filled: dict[str, np.ndarray] = {}
     reshaped: dict[str, str] = {}
     problems = []
     for name, (path, transform) in ((name, pair) for name, pairs in names.known.items() for pair in pairs):
         a = arrays[name]
-        if path in found:  # a tied weight, stored once more, does no harm
-            if transform.ndim not in (None, a.ndim) or not np.array_equal(transform.forward(a), found[path]):
+        if path in filled:  # a tied weight, stored once more, does no harm
+            if transform.ndim not in (None, a.ndim) or not np.array_equal(transform.forward(a), filled[path]):
                 problems.append(f" + {name} (a second tensor for {path})")
         elif transform.ndim not in (None, a.ndim):
             problems.append(f" ! {path} ({name}): got shape {a.shape}, wanted {transform.ndim} axes ({transform.name})")
         else:
-            found[path] = transform.forward(a)
+            filled[path] = transform.forward(a)
             if transform.name:
                 reshaped[path] = transform.name
-    return found, reshaped, problems
+    return filled, reshaped, problems
 
 
 def _is_head(path: str) -> bool:
@@ -207,28 +207,28 @@ def _head(leaves: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     return {path: tuple(leaf.shape) for path, leaf in leaves.items() if _is_head(path)}
 
 
-def _fold_stem(found: dict[str, np.ndarray], wanted: Mapping[str, Any], model: models.TransferModel, reshaped: dict[str, str]) -> None:
+def _fold_stem(filled: dict[str, np.ndarray], expected: Mapping[str, Any], model: models.TransferModel, reshaped: dict[str, str]) -> None:
     channels = {spec.shape[-1] for spec in model.input_spec.values() if len(spec.shape) == 3}
-    for path, a in found.items():
-        if not path.startswith(f"params/backbone/{model.stages[0]}/") or path not in wanted:
+    for path, a in filled.items():
+        if not path.startswith(f"params/backbone/{model.stages[0]}/") or path not in expected:
             continue
-        have, want = a.shape, tuple(wanted[path].shape)
+        have, want = a.shape, tuple(expected[path].shape)
         same = len(have) == len(want) == 4 and have[:2] + have[3:] == want[:2] + want[3:]
         if same and have[2] != want[2] and have[2] and want[2] in channels:
-            found[path] = adapt.fold_channels(np.asarray(a, np.float32) if _is_float(a) else a, want[2])
+            filled[path] = adapt.fold_channels(np.asarray(a, np.float32) if _is_float(a) else a, want[2])
             reshaped[path] = "; ".join(filter(None, (reshaped.get(path), adapt.channel_rule(have[2], want[2]))))
 
 
 def _resample_position(
-    found: dict[str, np.ndarray], wanted: Mapping[str, Any], model: models.TransferModel, size: tuple[int, ...], reshaped: dict[str, str]
+    filled: dict[str, np.ndarray], expected: Mapping[str, Any], model: models.TransferModel, size: tuple[int, ...], reshaped: dict[str, str]
 ) -> None:
     path, kernel = (f"params/backbone/{model.stages[0]}/{leaf}" for leaf in ("position", "proj/kernel"))  # the kernel may be left out
-    if path not in found or not {path, kernel} <= wanted.keys():
+    if path not in filled or not {path, kernel} <= expected.keys():
         return
-    have, want, patch = found[path].shape, tuple(wanted[path].shape), wanted[kernel].shape[0]
+    have, want, patch = filled[path].shape, tuple(expected[path].shape), expected[kernel].shape[0]
     if len(have) != 3 or have[1] < 2 or (have[0], have[2]) != (1, want[2]):
         return
-    if kernel in found and found[kernel].shape[:2] != (patch, patch):
+    if kernel in filled and filled[kernel].shape[:2] != (patch, patch):
         return
     if have == want and not size:
         return  # as many patches, and nothing says that they were arranged in another way
@@ -236,24 +236,24 @@ def _resample_position(
     new = (height // patch, width // patch)
     learned = want[1] - new[0] * new[1]  # tokens before the patches
     old = adapt.patch_grid(have[1] - learned, size, patch) if learned >= 0 and have[1] > learned else None
-    if old and old != new and _is_float(found[path]):
-        found[path] = adapt.resample_position(found[path], old, new)
+    if old and old != new and _is_float(filled[path]):
+        filled[path] = adapt.resample_position(filled[path], old, new)
         reshaped[path] = "; ".join(filter(None, (reshaped.get(path), adapt.position_rule(old, new))))
 
 
-def _differences(found: Mapping[str, np.ndarray], wanted: Mapping[str, Any], keymap: Keymap) -> list[str]:
+def _differences(filled: Mapping[str, np.ndarray], expected: Mapping[str, Any], keymap: Keymap) -> list[str]:
     """Lists missing, unexpected and mismatched paths, each with its name in the file."""
-    missing, unexpected = [path for path in wanted if path not in found], [path for path in found if path not in wanted]
+    missing, unexpected = [path for path in expected if path not in filled], [path for path in filled if path not in expected]
     mismatched = {}
-    for path in (path for path in wanted if path in found):
-        array, expected = found[path], wanted[path]
-        if array.shape != tuple(expected.shape):
-            mismatched[path] = f"got shape {array.shape}, wanted {tuple(expected.shape)}"
-        elif _is_float(expected) and not _is_float(array):
-            mismatched[path] = f"got {array.dtype}, wanted {expected.dtype}"
+    for path in (path for path in expected if path in filled):
+        array, leaf = filled[path], expected[path]
+        if array.shape != tuple(leaf.shape):
+            mismatched[path] = f"got shape {array.shape}, wanted {tuple(leaf.shape)}"
+        elif _is_float(leaf) and not _is_float(array):
+            mismatched[path] = f"got {array.dtype}, wanted {leaf.dtype}"
     if not (missing or unexpected or mismatched):
         return []
-    names = file_names(keymap, found) | file_names(keymap, wanted)
+    names = file_names(keymap, filled) | file_names(keymap, expected)
     both = {path: path if name in (None, path) else f"{path} ({name})" for path, name in names.items()}
     lines = [f" - {both[path]}" for path in missing] + [f" + {both[path]}" for path in unexpected]
     return lines + [f" ! {both[path]}: {difference}" for path, difference in mismatched.items()]
@@ -265,7 +265,7 @@ def _listed(problems: list[str], where: str, keymap: Keymap) -> str:
     shown = [line for sign in kinds for line in [p for p in problems if p[1] == sign][:LISTED]]
     more = [f"   and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
     if any(" params/head/" in p for p in problems):
-        more.append("   (head='new' leaves the file's head out and initialises the model's)")
+        more.append("   (head='new' leaves the file's head out and initializes the model's)")
     return "\n".join([f"{where}: does not fit the model (key table: {keymap.family}): {counts}", *shown, *more])
 
 
@@ -281,8 +281,8 @@ def _leaf(path: str, value: np.ndarray, want: jax.ShapeDtypeStruct, where: str) 
     return jnp.array(cast)
 
 
-def _check(leaves: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    for path, want in wanted.items():
+def _check(leaves: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    for path, want in expected.items():
         leaf = leaves.get(path)
         if not isinstance(leaf, jax.Array) or leaf.shape != tuple(want.shape) or leaf.dtype != want.dtype:
             raise ValueError(f"{path} was not filled: {type(leaf).__name__}, wanted {want}")

@@ -1,4 +1,4 @@
-"""`open`: a pretrained model from a weight file alone, its family recognised by names and shapes."""
+"""`open`: a pretrained model from a weight file alone, its family recognized by names and shapes."""
 
 import dataclasses
 import inspect
@@ -74,13 +74,13 @@ def open(
     """
     overrides = _checked(path, overrides, labels)
     file = locate(path)
-    found = config.find_config(file)
-    arrays, digest = read_hashed(file, sha256 or (found[0].sha256 if found else ""))
-    if found:
-        base, source = found[0], str(found[1])
+    ours = config.find_config(file)
+    arrays, digest = read_hashed(file, sha256 or (ours[0].sha256 if ours else ""))
+    if ours:
+        base, source = ours[0], str(ours[1])
     else:
         metadata = hub_metadata.read(file)
-        base, family = _detected(arrays, metadata, str(path), family, overrides)
+        base, family = _detected(arrays, metadata, where=str(path), family=family, overrides=overrides)
         base = _of_texts(base, file.parent) if len(base.input_size) == 1 else base
         source = f"table of {family} ({f'with {metadata.file}' if metadata.config else 'no config beside the file'})"
     relabeled = bool(labels) and tuple(labels) != base.labels
@@ -99,7 +99,9 @@ def from_leaves(leaves: Mapping[str, np.ndarray], config: PretrainedConfig, wher
     Raises:
       ValueError: leaves that the model needs and that are missing, or of another shape.
     """
-    model = models.create(config.model, config.num_classes, config.head, config.in_channels, config.input_size)
+    model = models.create(
+        config.model, num_classes=config.num_classes, head=config.head, in_channels=config.in_channels, input_size=config.input_size
+    )
     own = {path: leaf for path, leaf in leaves.items() if path in trees.flatten(models.shapes(model))}
     variables, report = fill(own, model, key=None, head="load", where=where, input_size=config.input_size, family="own")
     return Pretrained(model, variables, config, report)
@@ -107,10 +109,10 @@ def from_leaves(leaves: Mapping[str, np.ndarray], config: PretrainedConfig, wher
 
 def _checked(path: StrPath, overrides: dict[str, Any], labels: Sequence[str]) -> dict[str, Any]:
     """The overrides, with the number of classes that `labels` names. Raises ValueError as `open`."""
-    known = [name for name in inspect.signature(models.create).parameters if name != "expression"]
-    if unknown := sorted(set(overrides) - set(known)):
-        known += ["labels", "task"]
-        raise ValueError(f"{path}: open does not take {', '.join(unknown)}; what can be overridden: {', '.join(known)}")
+    allowed = [name for name in inspect.signature(models.create).parameters if name != "expression"]
+    if unknown := sorted(set(overrides) - set(allowed)):
+        allowed += ["labels", "task"]
+        raise ValueError(f"{path}: open does not take {', '.join(unknown)}; what can be overridden: {', '.join(allowed)}")
     if isinstance(labels, str) or not all(isinstance(name, str) for name in labels) or len(set(labels)) != len(labels):
         raise ValueError(f"{path}: labels={labels!r}, expected distinct texts, one for each class")
     if labels and overrides.get("num_classes", len(labels)) != len(labels):
@@ -160,7 +162,7 @@ def _wants_features(overrides: dict[str, Any]) -> bool:
 
 
 def _features(fields: dict[str, Any]) -> int:
-    """How many features a backbone gives: the outputs of a model without a head."""
+    """Counts the features of a backbone, the outputs of a model without a head."""
     model = models.create(fields["model"], 1, in_channels=fields["in_channels"], input_size=fields.get("input_size"))
     batch = {name: jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype) for name, spec in model.input_spec.items()}
 

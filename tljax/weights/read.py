@@ -1,4 +1,4 @@
-"""Weight files of any known format as named NumPy arrays, recognised by their content."""
+"""Weight files of any known format as named NumPy arrays, recognized by their content."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ T = TypeVar("T")
 def read(path: StrPath, sha256: str = "") -> dict[str, np.ndarray]:
     """The tensors of a weight file: name -> array (may be read-only), in the file's order (safetensors: by name).
 
-    The format is recognised by content, whatever the suffix: `.safetensors` (one file, a ``*.index.json`` with its shards), PyTorch
+    The format is recognized by content, whatever the suffix: `.safetensors` (one file, a ``*.index.json`` with its shards), PyTorch
     (zip, and the legacy format before 1.6; see `torch_file.state_dict` for which part of a training checkpoint is taken), `.npz`, Keras
     (`.h5`, `.weights.h5`, `.keras`; see `hdf5_file.read` for the names).
     No pickle is executed: what is neither a tensor nor a plain container is refused by its name.

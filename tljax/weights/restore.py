@@ -1,4 +1,4 @@
-"""Which leaves of a model a load takes from the file, by regexes over their paths."""
+"""Selects the leaves that a load takes from the file, by regexes over their paths."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -41,7 +41,7 @@ def rule(paths: Iterable[str], only: Sequence[str], fresh: Sequence[str], where:
 
 
 def outside(only: Sequence[str]) -> str:
-    """What the report says of a leaf that none of the regexes `only` matches."""
+    """Reason in the report for a leaf that none of the regexes `only` matches."""
     return f"only={', '.join(only)} leaves it out"
 
 

@@ -1,4 +1,4 @@
-"""What a PyTorch pickle may name: tensors and storages as plain records, and the table of the names admitted."""
+"""Names that a PyTorch pickle may hold: tensors and storages as plain records, and the table of the names admitted."""
 
 import math
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What publishers put beside weights: JSON and tokenizers, read and written."""
+"""JSON files and tokenizers that publishers put beside weights, read and written."""

@@ -1,4 +1,4 @@
-"""Parts of the JSON files that Hugging Face's transformers reads beside weights, made from our config; `hub_metadata` reads them back."""
+"""Builds the JSON files that Hugging Face's transformers reads beside weights from our config; `hub_metadata` reads them back."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def label_fields(config: PretrainedConfig) -> dict[str, Any]:
 
 
 def preprocessor_fields(config: PretrainedConfig) -> dict[str, Any]:
-    """A ``preprocessor_config.json``: resize of the shorter side, crop of the centre, mean and deviation; {} where that cannot say it.
+    """Builds a ``preprocessor_config.json``: resize of the shorter side, central crop, mean and deviation; {} for other inputs.
 
     It is in the form of the ``CLIPImageProcessor``, the one that knows exactly these steps; the resized side is a whole number there.
     """
@@ -43,7 +43,7 @@ def preprocessor_fields(config: PretrainedConfig) -> dict[str, Any]:
 
 
 def classifier_files(config: PretrainedConfig, kind: str, content: dict[str, Any], suffix: str = "ForImageClassification") -> Files:
-    """The files of an image classifier of transformers, or of its backbone alone.
+    """Builds the files of an image classifier of transformers, or of its backbone alone.
 
     Args:
       config: ours.
@@ -59,15 +59,15 @@ def classifier_files(config: PretrainedConfig, kind: str, content: dict[str, Any
 
 
 def vit_fields(config: PretrainedConfig) -> dict[str, Any]:
-    """What the ``config.json`` of every Vision Transformer of transformers says."""
-    of = call_arguments(config.model)
+    """Builds the fields that the ``config.json`` of every Vision Transformer of transformers has."""
+    arguments = call_arguments(config.model)
     return {
-        "hidden_size": of["width"],
-        "num_hidden_layers": of["depth"],
-        "num_attention_heads": of["heads"],
-        "intermediate_size": of["mlp_dim"] or 4 * of["width"],
-        "hidden_act": {"gelu_tanh": "gelu_pytorch_tanh"}.get(of["activation"], of["activation"]),
-        "layer_norm_eps": of["epsilon"],
+        "hidden_size": arguments["width"],
+        "num_hidden_layers": arguments["depth"],
+        "num_attention_heads": arguments["heads"],
+        "intermediate_size": arguments["mlp_dim"] or 4 * arguments["width"],
+        "hidden_act": {"gelu_tanh": "gelu_pytorch_tanh"}.get(arguments["activation"], arguments["activation"]),
+        "layer_norm_eps": arguments["epsilon"],
         "image_size": config.input_size[0] if len(set(config.input_size)) == 1 else list(config.input_size),
-        "patch_size": of["patch"],
+        "patch_size": arguments["patch"],
     }

@@ -1,4 +1,4 @@
-"""Text encoders on the way out: tied weights stored once more, and the ``config.json`` that Hugging Face's transformers reads."""
+"""Exports text encoders: tied weights stored twice, and the ``config.json`` that Hugging Face's transformers reads."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ KINDS |= {"span": "ForQuestionAnswering", "masked_lm": "ForMaskedLM", "features"
 
 
 def complete_state_dict(prefix: str, bias: str, ties: Mapping[str, str], pair: str) -> Callable[[PretrainedConfig, Arrays], Arrays]:
-    """`Keymap.complete_state_dict` of an encoder.
+    """Builds `Keymap.complete_state_dict` of an encoder.
 
     Args:
       prefix: what the encoder's names begin with where there is a head; without one they do not.
@@ -30,14 +30,14 @@ def complete_state_dict(prefix: str, bias: str, ties: Mapping[str, str], pair: s
         the family has none.
     """
 
-    def finished(config: PretrainedConfig, arrays: Arrays) -> Arrays:
+    def complete(config: PretrainedConfig, arrays: Arrays) -> Arrays:
         head = registry.parse(config.head)[0]
         if head == "features":
             return {name.removeprefix(prefix): a for name, a in arrays.items()}
         if head != "masked_lm":
             return arrays
         arrays = {bias if name == "classifier.bias" else name: a for name, a in arrays.items()}
-        more = {name: arrays[of] for name, of in ties.items()}
+        more = {name: arrays[source] for name, source in ties.items()}
         if pair and call_arguments(config.model)["pool"] == "pooler":
             more |= {
                 f"{pair}.weight": np.zeros((2, call_arguments(config.model)["width"]), np.float32),
@@ -45,11 +45,11 @@ def complete_state_dict(prefix: str, bias: str, ties: Mapping[str, str], pair: s
             }
         return arrays | more
 
-    return finished
+    return complete
 
 
 def to_hf_config(kind: str, family: str, **more: Any) -> Callable[[PretrainedConfig, Shapes], dict[str, dict[str, Any]]]:
-    """`Keymap.to_hf_config` of an encoder.
+    """Builds `Keymap.to_hf_config` of an encoder.
 
     Args:
       kind: what its classes' names begin with, such as ``"Bert"``.
@@ -57,25 +57,29 @@ def to_hf_config(kind: str, family: str, **more: Any) -> Callable[[PretrainedCon
       **more: further keys; a text ``"=width"`` stands for that argument of our model, or for what another key says.
     """
 
-    def content(config: PretrainedConfig, shapes: Shapes) -> dict[str, dict[str, Any]]:
-        of, head = call_arguments(config.model), registry.parse(config.head)[0]
+    def files(config: PretrainedConfig, shapes: Shapes) -> dict[str, dict[str, Any]]:
+        arguments, head = call_arguments(config.model), registry.parse(config.head)[0]
         names = {ours: theirs for theirs, ours in reversed(activations.TEXT_ENCODERS.items())}
-        found = {
-            "architectures": [kind + ("ForPreTraining" if (head, of["pool"]) == ("masked_lm", "pooler") else KINDS.get(head, "Model"))],
+        content = {
+            "architectures": [
+                kind + ("ForPreTraining" if (head, arguments["pool"]) == ("masked_lm", "pooler") else KINDS.get(head, "Model"))
+            ],
             "model_type": family,
             "vocab_size": config.in_channels,
-            "hidden_size": of["width"],
-            "num_hidden_layers": of["depth"],
-            "num_attention_heads": of["heads"],
-            "intermediate_size": of["mlp_dim"] or 4 * of["width"],
-            "hidden_act": names[of["activation"]],
-            "layer_norm_eps": of["epsilon"],
-            "max_position_embeddings": of["positions"],
-            "type_vocab_size": of["segments"],
-            "hidden_dropout_prob": of["dropout"],
-            "attention_probs_dropout_prob": of["dropout"],
+            "hidden_size": arguments["width"],
+            "num_hidden_layers": arguments["depth"],
+            "num_attention_heads": arguments["heads"],
+            "intermediate_size": arguments["mlp_dim"] or 4 * arguments["width"],
+            "hidden_act": names[arguments["activation"]],
+            "layer_norm_eps": arguments["epsilon"],
+            "max_position_embeddings": arguments["positions"],
+            "type_vocab_size": arguments["segments"],
+            "hidden_dropout_prob": arguments["dropout"],
+            "attention_probs_dropout_prob": arguments["dropout"],
         }
-        found |= {key: (of | found)[value[1:]] if isinstance(value, str) and value[:1] == "=" else value for key, value in more.items()}
-        return {"config.json": found | (hf_config.label_fields(config) if head in ("linear", "mlp", "tokens") else {})}
+        content |= {
+            key: (arguments | content)[value[1:]] if isinstance(value, str) and value[:1] == "=" else value for key, value in more.items()
+        }
+        return {"config.json": content | (hf_config.label_fields(config) if head in ("linear", "mlp", "tokens") else {})}
 
-    return content
+    return files

@@ -1,4 +1,4 @@
-"""The JSON that Hugging Face and timm put beside a weight file, and what it corrects in a config that was assumed."""
+"""Reads the JSON that Hugging Face and timm put beside a weight file, and corrects an assumed config by it."""
 
 import collections
 import dataclasses
@@ -18,13 +18,13 @@ RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 """Pillow's filters by the numbers that Hugging Face writes."""
 
 Content = Mapping[str, Any]
-_Said = tuple[dict[str, Any], list[str]]
+_Changes = tuple[dict[str, Any], list[str]]
 """Fields to change, and notes for `source`."""
 
 
 @dataclass(frozen=True)
 class HubMetadata:
-    """What lies beside a weight file.
+    """JSON files of a publisher beside a weight file.
 
     Attributes:
       file: its ``config.json``.
@@ -66,7 +66,7 @@ def apply(base: PretrainedConfig, told: Collection[str], metadata: HubMetadata, 
     if not metadata.config:
         return base
     main = _timm if {"architecture", "pretrained_cfg"} & metadata.config.keys() else _hugging_face
-    parts: list[tuple[Path, Content, Callable[..., _Said]]] = [(metadata.file, metadata.config, main)]
+    parts: list[tuple[Path, Content, Callable[..., _Changes]]] = [(metadata.file, metadata.config, main)]
     parts += [(metadata.inputs_file, metadata.inputs, _inputs)] if metadata.inputs else []
     for file, content, read in parts:
         try:
@@ -74,12 +74,12 @@ def apply(base: PretrainedConfig, told: Collection[str], metadata: HubMetadata, 
             changed = dataclasses.replace(base, **changes)
         except ValueError as e:
             raise ValueError(f"{file}: {e}") from None
-        said = [f"{file.name} beside it says {', '.join(changes)}"] if changes else []
-        base = dataclasses.replace(changed, source="; ".join(filter(None, [base.source, *said, *notes])))
+        origin = [f"{file.name} beside it says {', '.join(changes)}"] if changes else []
+        base = dataclasses.replace(changed, source="; ".join(filter(None, [base.source, *origin, *notes])))
     return base
 
 
-def _hugging_face(content: Values, base: PretrainedConfig, told: Collection[str], headless: bool) -> _Said:
+def _hugging_face(content: Values, base: PretrainedConfig, told: Collection[str], headless: bool) -> _Changes:
     channels, size = content.get("num_channels", int), content.get("image_size", int, list)
     if channels is not None and channels != base.in_channels:
         raise ValueError(f"num_channels is {channels}, but the weights take {base.in_channels}")
@@ -108,7 +108,7 @@ def _hugging_face(content: Values, base: PretrainedConfig, told: Collection[str]
     return changes | {"labels": _labels(names)}, []
 
 
-def _timm(content: Values, base: PretrainedConfig, told: Collection[str], headless: bool) -> _Said:
+def _timm(content: Values, base: PretrainedConfig, told: Collection[str], headless: bool) -> _Changes:
     classes = content.get("num_classes", int)
     if classes and not headless and classes != base.num_classes:
         raise ValueError(f"num_classes is {classes}, but the weights have {base.num_classes}")
@@ -128,7 +128,7 @@ def _timm(content: Values, base: PretrainedConfig, told: Collection[str], headle
     names = inner.get("label_names", list) or content.get("label_names", list)
     if names and len(names) == base.num_classes and not headless:
         changes["labels"] = _labels([str(name) for name in names])
-    notes = [f"its crop_mode {mode!r} is not taken over: the centre is cropped"] if mode not in (None, "center") else []
+    notes = [f"its crop_mode {mode!r} is not taken over: the center is cropped"] if mode not in (None, "center") else []
     return _differing(changes, base), notes
 
 
@@ -139,10 +139,10 @@ def _filter(content: Values, default: str) -> str:
     return name
 
 
-def _inputs(content: Values, base: PretrainedConfig, told: Collection[str], headless: bool) -> _Said:
+def _inputs(content: Values, base: PretrainedConfig, told: Collection[str], headless: bool) -> _Changes:
     if not base.input_size:
         return {}, []
-    changes, notes = _normalisation(content, base), []
+    changes, notes = _normalization(content, base), []
     number = content.get("resample", int)
     if number is not None and number not in range(len(RESAMPLE)):
         raise ValueError(f"resample is {number}, wanted 0 to {len(RESAMPLE) - 1} (Pillow's filters)")
@@ -161,7 +161,7 @@ def _inputs(content: Values, base: PretrainedConfig, told: Collection[str], head
     return _differing(changes | ({"crop_fraction": fraction} if taken else {}), base), notes
 
 
-def _normalisation(content: Values, base: PretrainedConfig) -> dict[str, Any]:
+def _normalization(content: Values, base: PretrainedConfig) -> dict[str, Any]:
     """Mean and deviation of pixels in [0, 1]. There: y = (factor 255 x - offset - image_mean) / image_std."""
     n, normal = base.in_channels, content.get("do_normalize", bool) is not False
     if normal and content.content.get("image_mean") is None:
@@ -182,11 +182,11 @@ def _normalisation(content: Values, base: PretrainedConfig) -> dict[str, Any]:
 
 def _labels(names: list[str]) -> tuple[str, ...]:
     """The names, made different; our own of ImageNet-1k where these are other names of the same classes in the same order."""
-    known = imagenet.labels()
-    if len(names) == len(known):
-        same = sum(name.partition(",")[0].lower() == ours.lower() for name, ours in zip(names, known, strict=True))
-        if same >= 0.9 * len(known) or (all(re.fullmatch(r"n\d{8}", name) for name in names) and names == sorted(names)):
-            return known
+    ours = imagenet.labels()
+    if len(names) == len(ours):
+        same = sum(name.partition(",")[0].lower() == label.lower() for name, label in zip(names, ours, strict=True))
+        if same >= 0.9 * len(ours) or (all(re.fullmatch(r"n\d{8}", name) for name in names) and names == sorted(names)):
+            return ours
     counts = collections.Counter(names)
     return tuple(name if counts[name] == 1 else f"{name} ({i})" for i, name in enumerate(names))
 

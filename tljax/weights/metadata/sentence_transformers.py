@@ -1,4 +1,4 @@
-"""How a folder of sentence-transformers makes one vector of a text: pooling, length, normalisation."""
+"""Pooling, length and normalization of a folder of sentence-transformers, which makes one vector of a text."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ POOLS = {"cls": "cls", "mean": "mean", "pooling_mode_cls_token": "cls", "pooling
 
 
 def apply_modules(base: PretrainedConfig, folder: Path) -> PretrainedConfig:
-    """`base`, an encoder's config, as the folder's ``modules.json`` and what that names say; unchanged where there is none.
+    """Corrects an encoder's config `base` by the folder's ``modules.json`` and the files that it names; unchanged where there is none.
 
     A module that is not taken over is named in `source`.
 
@@ -49,10 +49,10 @@ def _modules(file: Path) -> dict[str, str]:
 def _pool(file: Path) -> str:
     content = json_object(file)
     named = content.get("pooling_mode")
-    said = [named] if isinstance(named, str) else [key for key, on in content.items() if key.startswith("pooling_mode_") and on is True]
-    if len(said) != 1 or said[0] not in POOLS:
-        raise ValueError(f"{file}: pools by {', '.join(said) or 'nothing'}; there are cls and mean")
-    return POOLS[said[0]]
+    pools = [named] if isinstance(named, str) else [key for key, on in content.items() if key.startswith("pooling_mode_") and on is True]
+    if len(pools) != 1 or pools[0] not in POOLS:
+        raise ValueError(f"{file}: pools by {', '.join(pools) or 'nothing'}; there are cls and mean")
+    return POOLS[pools[0]]
 
 
 def _limit(file: Path) -> int:

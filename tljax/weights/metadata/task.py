@@ -1,4 +1,4 @@
-"""What a checkpoint's outputs mean, as a task's call expression: told by the kind of its head, or by Hugging Face's ``config.json``."""
+"""The task of a checkpoint as a call expression, by the kind of its head or by Hugging Face's ``config.json``."""
 
 import re
 from collections.abc import Iterable
@@ -28,12 +28,12 @@ OTHER_PURPOSE = re.compile(r".*For(?!(?:Image|Sequence|Token|Audio)Classificatio
 
 
 def task_of_head(head: str) -> str:
-    """The task of a head that is yet to be trained: the one that its kind serves; "": it can serve several."""
+    """Returns the task of a head yet to be trained: the only one that its kind serves, "" if it can serve several."""
     return OF_HEAD.get(registry.parse(head)[0], "")
 
 
 def task_of_file(config: PretrainedConfig) -> str:
-    """The task that a published file has where nobody states one.
+    """Returns the task assumed for a published file that states none.
 
     A classifier of several outputs is one of exclusive classes, as nearly all are; with a single output "", for it may be a quantity or a
     yes and no.
@@ -43,7 +43,7 @@ def task_of_file(config: PretrainedConfig) -> str:
 
 
 def stated_task(content: Values, config: PretrainedConfig) -> str:
-    """The task by Hugging Face's ``config.json``, or that of `config` where it states none.
+    """Reads the task off Hugging Face's ``config.json``; that of `config` where it states none.
 
     A classifier without a ``problem_type`` and with a single output is a regression, as transformers takes it.
 

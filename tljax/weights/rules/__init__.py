@@ -1,1 +1,1 @@
-"""What key tables are put together of."""
+"""Building blocks of key tables."""

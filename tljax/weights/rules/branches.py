@@ -1,4 +1,4 @@
-"""Where a file names the convolutions of `models.branches`: rules from the same data that the models are built from."""
+"""Rules for the convolutions of `models.layers.branches`, from the same data that the models are built from."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -99,11 +99,11 @@ def width(found: list[Spot], shapes: Mapping[str, tuple[int, ...]], torch: bool,
     found_width = max(count / spot.conv.width for count, spot in zip(outputs, found, strict=True))
     for name, spot, count in zip(names, found, outputs, strict=True):
         if widened(spot.conv, found_width) != count:
-            wanted = widened(spot.conv, found_width)
-            raise ValueError(f"{name} has {count} outputs, where {family} has {wanted} beside such other layers")
+            expected = widened(spot.conv, found_width)
+            raise ValueError(f"{name} has {count} outputs, where {family} has {expected} beside such other layers")
     return found_width
 
 
 def leaf(shapes: Mapping[str, tuple[int, ...]], layer: str) -> str:
-    """What Keras calls a layer's kernel in this file: ``kernel``, or ``0``."""
+    """Returns Keras's name of a layer's kernel in this file, ``kernel`` or ``0``."""
     return "0" if f"{layer}/0" in shapes else "kernel"

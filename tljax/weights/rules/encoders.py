@@ -1,4 +1,4 @@
-"""What the key tables of text encoders share: rules, and how names, shapes and `config.json` tell the architecture."""
+"""Rules of text encoders' key tables, and their architecture as names, shapes and `config.json` tell it."""
 
 import inspect
 import re
@@ -109,7 +109,7 @@ def pool(head: str, pooler: bool, pairs: bool) -> str:
 
 
 def fields(shapes: Shapes, names: Sequence[str], arguments: Mapping[str, Any], head: str, pool: str) -> dict[str, Any]:
-    """What `Keymap.infer` gives.
+    """Builds the result of `Keymap.infer`.
 
     Args:
       shapes: the file's.
@@ -123,9 +123,9 @@ def fields(shapes: Shapes, names: Sequence[str], arguments: Mapping[str, Any], h
     kernel = next((name for name in ("classifier.weight", "classifier.out_proj.weight", "qa_outputs.weight") if name in shapes), "")
     sizes = [_size(name) for name in names]
     heads = {(width, depth): heads for width, depth, heads in reversed(sizes)}.get((arguments["width"], arguments["depth"]), 0)
-    given = {key: value for key, value in arguments.items() if key != "in_channels"}
+    backbone_arguments = {key: value for key, value in arguments.items() if key != "in_channels"}
     return {
-        "model": _expression(names, given | {"heads": heads, "pool": pool}),
+        "model": _expression(names, backbone_arguments | {"heads": heads, "pool": pool}),
         "num_classes": vocabulary if head.startswith("masked_lm") else shapes[kernel][0] if kernel else 0,
         "in_channels": vocabulary,
         "input_size": (tokens,),
@@ -134,7 +134,7 @@ def fields(shapes: Shapes, names: Sequence[str], arguments: Mapping[str, Any], h
 
 
 def apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any], names: Sequence[str], types: Sequence[str]) -> dict[str, Any]:
-    """What `Keymap.apply_hf_config` gives: heads, activation and epsilon, of the masked-language head too; for `albert` the depth.
+    """Implements `Keymap.apply_hf_config`: heads, activation and epsilon, of the masked-language head too; for `albert` the depth.
 
     Args:
       fields: those of `fields`.
@@ -145,8 +145,8 @@ def apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any], names:
     Raises:
       ValueError: another model type or activation, a decoder, other sizes than the weights'; heads that nothing tells.
     """
-    name, _, given = registry.parse(fields["model"])
-    arguments = _defaults(name) | given
+    name, _, written = registry.parse(fields["model"])
+    arguments = _defaults(name) | written
     content = Values({_OTHER_NAMES.get(key, key): value for key, value in hf_config.items()})
     arguments |= _told(content, arguments, types)
     if not (arguments["heads"] and arguments["depth"]):
@@ -172,15 +172,19 @@ def _told(content: Values, arguments: Mapping[str, Any], types: Sequence[str]) -
         raise ValueError(f"config.json says hidden_act={activation!r}: there are {', '.join(activations.TEXT_ENCODERS)}")
     if depth not in (None, arguments["depth"]) and not arguments.get("embedding"):
         raise ValueError(f"config.json says num_hidden_layers={depth}, but the weights have {arguments['depth']} blocks")
-    said = {"heads": content.get("num_attention_heads", int), "activation": activations.TEXT_ENCODERS.get(activation or ""), "depth": depth}
-    said["epsilon"] = content.number("layer_norm_eps", arguments["epsilon"])
-    return {key: value for key, value in said.items() if value is not None}
+    stated = {
+        "heads": content.get("num_attention_heads", int),
+        "activation": activations.TEXT_ENCODERS.get(activation or ""),
+        "depth": depth,
+    }
+    stated["epsilon"] = content.number("layer_norm_eps", arguments["epsilon"])
+    return {key: value for key, value in stated.items() if value is not None}
 
 
 def _masked_lm(arguments: Mapping[str, Any]) -> str:
     defaults = {"activation": "gelu", "epsilon": 1e-12}
-    said = ", ".join(f"{key}={arguments[key]!r}" for key, default in defaults.items() if arguments[key] != default)
-    return f"masked_lm({said})" if said else "masked_lm"
+    changed = ", ".join(f"{key}={arguments[key]!r}" for key, default in defaults.items() if arguments[key] != default)
+    return f"masked_lm({changed})" if changed else "masked_lm"
 
 
 def _expression(names: Sequence[str], arguments: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What the key tables of MobileNets and EfficientNets share: rules of inverted residuals, and which network of a family a file holds."""
+"""Rules of inverted residuals for MobileNets and EfficientNets, and the search for the network that a file holds."""
 
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
@@ -22,37 +22,42 @@ Candidates = Iterable[tuple[str, Plan]]
 """Call expressions, and the networks that they stand for."""
 
 
-def layers(of: ModuleType, names: Mapping[str, str]) -> Rules:
-    """Rules by `rules.layers` or `rules.keras`: our path -> the layer's name, a regex; paths that end with ``bn`` are BatchNorms."""
-    found: Rules = {}
+def layers(kind: ModuleType, names: Mapping[str, str]) -> Rules:
+    """Builds the rules of several layers.
+
+    Args:
+      kind: `rules.layers` or `rules.keras`.
+      names: our path -> the layer's name, a regex; paths that end with ``bn`` are BatchNorms.
+    """
+    rules: Rules = {}
     for path, name in names.items():
         if path.endswith("bn"):
-            found |= of.batch_norm(name, path)
-        elif path.endswith("/depthwise") and of is keras_rules:
-            found |= keras_rules.depthwise(name, path)
+            rules |= kind.batch_norm(name, path)
+        elif path.endswith("/depthwise") and kind is keras_rules:
+            rules |= keras_rules.depthwise(name, path)
         else:
-            found |= of.conv(name, path, bias="/se/" in path)
-    return found
+            rules |= kind.conv(name, path, bias="/se/" in path)
+    return rules
 
 
-def path_rules(of: ModuleType) -> Rules:
-    """Rules of all layers by our own paths, for files whose names `numbered_layers` turns into these; `of` as in `layers`."""
+def path_rules(kind: ModuleType) -> Rules:
+    """Rules of all layers by our own paths, for files whose names `numbered_layers` turns into these; `kind` as in `layers`."""
     names = {
         r"\1bn": r"(backbone/[\w/]+)bn",
         r"\1/depthwise": r"(backbone/[\w/]+)/depthwise",
         r"\1/se/\2": r"(backbone/[\w/]+)/se/(reduce|expand)",
         r"\1/\2": r"(backbone/[\w/]+)/(conv|expand|project)",
     }
-    return layers(of, names)
+    return layers(kind, names)
 
 
-def block(of: ModuleType, path: str, name: str, leaves: Mapping[str, str]) -> Rules:
+def block(kind: ModuleType, path: str, name: str, leaves: Mapping[str, str]) -> Rules:
     """`layers` of one block: the name of each is `name` and one of `leaves`, which go by `LAYERS`."""
-    return layers(of, {f"{path}/{ours}": name + theirs for ours, theirs in leaves.items()})
+    return layers(kind, {f"{path}/{ours}": name + theirs for ours, theirs in leaves.items()})
 
 
 def infer(family: str, shapes: Shapes, candidates: Callable[[frozenset[str]], Candidates]) -> dict[str, Any]:
-    """What `Keymap.infer` gives: the first candidate all of whose kernels are as in the file.
+    """Implements `Keymap.infer`: the first candidate whose kernels all have the file's shapes.
 
     Args:
       family: the table that names the kernels.
@@ -70,14 +75,14 @@ def infer(family: str, shapes: Shapes, candidates: Callable[[frozenset[str]], Ca
     blocks = frozenset(part for path in own for part in path.split("/") if part.startswith("block"))
     nearest: list[tuple[int, str]] = []
     for expression, plan in candidates(blocks):
-        wanted = kernels(plan, stem[2])
-        if wanted == own:
+        expected = kernels(plan, stem[2])
+        if expected == own:
             return {"model": expression, "num_classes": head[-1], "in_channels": stem[2]}
-        differing = [path for path in (*wanted, *own) if wanted.get(path) != own.get(path)]
+        differing = [path for path in (*expected, *own) if expected.get(path) != own.get(path)]
         path = differing[0]
-        has, asked = (list(of[path]) if path in of else "absent" for of in (own, wanted))
-        said = f"{names.get(path, path)} is {has} in our layout, the last its outputs; in {expression} it is {asked}"
-        nearest.append((len(differing), said))
+        has, needs = (list(shapes[path]) if path in shapes else "absent" for shapes in (own, expected))
+        difference = f"{names.get(path, path)} is {has} in our layout, the last its outputs; in {expression} it is {needs}"
+        nearest.append((len(differing), difference))
     raise ValueError(min(nearest)[1])
 
 

@@ -1,4 +1,4 @@
-"""How published ImageNet models want their inputs: the few conventions that weights of other frameworks were trained with."""
+"""Inputs of published ImageNet models: the few conventions that weights of other frameworks were trained with."""
 
 from typing import Any
 
@@ -25,12 +25,12 @@ its mean; ``raw``: [0, 255] as it is."""
 
 
 def imagenet_config(fields: dict[str, Any], style: str = "torch", **more: Any) -> PretrainedConfig:
-    """The config of an ImageNet model.
+    """Builds the config assumed for an ImageNet model.
 
     Args:
       fields: what `Keymap.infer` gave.
       style: one of `STYLES`.
-      **more: further fields of `PretrainedConfig`, such as `source`; they win over the defaults: 224 pixels, the centre of 256, bilinear;
+      **more: further fields of `PretrainedConfig`, such as `source`; they win over the defaults: 224 pixels, the center of 256, bilinear;
         ImageNet's labels where there are 1000 classes.
     """
     channels, labels = fields["in_channels"], imagenet.labels()

@@ -1,4 +1,4 @@
-"""What the key tables of Vision Transformers and text towers share: rules of their layers, and the architecture as shapes tell it."""
+"""Rules of the layers of Vision Transformers and text towers, and their architecture as shapes tell it."""
 
 import inspect
 import math
@@ -102,7 +102,11 @@ def facts(shapes: Shapes, proj: str, position: str, learned: int, block: str, in
     if side == 0 or side * side != places[-2] - learned:
         tokens = f"{learned} + n * n" if learned else "n * n"
         raise ValueError(f"{position} is {places or 'absent'}, not [1, {tokens}, width] for {learned} tokens and a square of patches")
-    return blocks(shapes, block, inner, mlp, width) | {"patch": patch, "in_channels": channels, "input_size": (side * patch, side * patch)}
+    return blocks(shapes, block, inner, mlp=mlp, width=width) | {
+        "patch": patch,
+        "in_channels": channels,
+        "input_size": (side * patch, side * patch),
+    }
 
 
 def hf_facts(shapes: Shapes, prefix: str, learned: int) -> dict[str, Any]:
@@ -143,9 +147,8 @@ def text_facts(shapes: Shapes, word: str, position: str, inner: str, block: str)
     if len(table) != 2 or len(places) != 2:
         name, shape = (word, table) if len(table) != 2 else (position, places)
         raise ValueError(f"{name} is {shape or 'absent'}, not of two axes")
-    found = blocks(shapes, block, inner, shapes.get(inner, ()), table[1])
-    found |= {"heads": max(table[1] // 64, 1), "positions": places[0], "in_channels": table[0], "input_size": (places[0],)}
-    return found
+    arguments = blocks(shapes, block, inner, mlp=shapes.get(inner, ()), width=table[1])
+    return arguments | {"heads": max(table[1] // 64, 1), "positions": places[0], "in_channels": table[0], "input_size": (places[0],)}
 
 
 def hf_text_facts(shapes: Shapes) -> dict[str, Any]:
@@ -161,7 +164,7 @@ def hf_text_facts(shapes: Shapes) -> dict[str, Any]:
 
 
 def fields(shapes: Shapes, names: Sequence[str], arguments: Mapping[str, Any], head: str = "") -> dict[str, Any]:
-    """What `Keymap.infer` gives.
+    """Builds the result of `Keymap.infer`.
 
     Args:
       shapes: the file's.
@@ -169,9 +172,9 @@ def fields(shapes: Shapes, names: Sequence[str], arguments: Mapping[str, Any], h
       arguments: those of `facts`, and further ones; ``heads``: 0 where only a ``config.json`` can tell them (`apply_hf_config`).
       head: the name of the head's kernel `[classes, ...]`.
     """
-    given = {key: value for key, value in arguments.items() if key not in ("in_channels", "input_size")}
+    backbone_arguments = {key: value for key, value in arguments.items() if key not in ("in_channels", "input_size")}
     return {
-        "model": format_call(_named(names, given), **given),
+        "model": format_call(_named(names, backbone_arguments), **backbone_arguments),
         "num_classes": (shapes.get(head) or (0,))[0],
         "in_channels": arguments["in_channels"],
         "input_size": arguments["input_size"],
@@ -189,7 +192,7 @@ def _named(names: Sequence[str], arguments: Mapping[str, Any]) -> str:
 
 
 def apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any], tower: str = "") -> dict[str, Any]:
-    """What `Keymap.apply_hf_config` gives: heads, activation and epsilon as Hugging Face's ``config.json`` says them.
+    """Implements `Keymap.apply_hf_config`: heads, activation and epsilon as Hugging Face's ``config.json`` states them.
 
     Args:
       fields: those of `fields`.
@@ -199,9 +202,9 @@ def apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any], tower:
     Raises:
       ValueError: heads that nothing tells, an unknown activation.
     """
-    name, _, given = registry.parse(fields["model"])
+    name, _, written = registry.parse(fields["model"])
     defaults = {p.name: p.default for p in inspect.signature(backbones[name]).parameters.values()}
-    arguments = {key: given.get(key, defaults[key]) for key in ("width", "heads", "epsilon")}
+    arguments = {key: written.get(key, defaults[key]) for key in ("width", "heads", "epsilon")}
     inner = hf_config.get(tower) if tower else None
     content = Values(inner if isinstance(inner, dict) else hf_config)
     activation = content.get("hidden_act", str)
@@ -215,4 +218,4 @@ def apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any], tower:
         )
     changes = {"heads": heads, "epsilon": content.number("layer_norm_eps", arguments["epsilon"])}
     changes |= {"activation": activations.VISION_TRANSFORMERS[activation]} if activation else {}
-    return fields | {"model": format_call(name, **(given | changes))}
+    return fields | {"model": format_call(name, **(written | changes))}
