@@ -135,7 +135,7 @@ def fill(
     filled = {path: a for path, a in filled.items() if path not in unread}
     ignored |= {name: "the model has no such part" for name, pairs in names.known.items() if {path for path, _ in pairs} <= unread}
     _fold_stem(filled, expected, model, reshaped)
-    _resample_position(filled, expected, model, input_size, reshaped)
+    _resample_position(filled, expected, model, size=input_size, reshaped=reshaped)
     problems += _differences(filled, {p: s for p, s in expected.items() if p not in new}, keymap)
     problems += [f" + {ascii(name)[1:-1]}" for name in names.unknown]
     if problems:
@@ -146,7 +146,9 @@ def fill(
     _check(leaves, expected)
     variables: dict[str, Any] = {"params": {}, "batch_stats": {}} | trees.unflatten({path: leaves[path] for path in expected})
     reshaped = {path: rule for path, rule in reshaped.items() if path in filled}
-    return variables, LoadReport(where, keymap.family, tuple(p for p in expected if p in filled), reshaped, new, ignored)
+    return variables, LoadReport(
+        file=where, family=keymap.family, loaded=tuple(p for p in expected if p in filled), reshaped=reshaped, new=new, ignored=ignored
+    )
 
 
 def _fitting(arrays: Mapping[str, Any], expected: Mapping[str, Any], where: str) -> tuple[Keymap, Translation]:

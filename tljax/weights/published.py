@@ -43,19 +43,31 @@ def torchvision(weights: str, models: Mapping[str, str]) -> tuple[Published, ...
     """
     license = "not stated (code: BSD-3-Clause)"
     return tuple(
-        Published(model, f"torchvision {weights}", f"https://download.pytorch.org/models/{file}.pth", license, IN1K)
+        Published(
+            model=model,
+            name=f"torchvision {weights}",
+            where=f"https://download.pytorch.org/models/{file}.pth",
+            license=license,
+            trained_on=IN1K,
+        )
         for model, file in models.items()
     )
 
 
 def timm(license: str, trained_on: str, models: Mapping[str, str]) -> tuple[Published, ...]:
     """List timm's weights on the Hugging Face hub, with the license that timm's configs state; `models`: our model -> timm's name."""
-    return tuple(Published(model, f"timm {name}", f"hf://timm/{name}", license, trained_on) for model, name in models.items())
+    return tuple(
+        Published(model=model, name=f"timm {name}", where=f"hf://timm/{name}", license=license, trained_on=trained_on)
+        for model, name in models.items()
+    )
 
 
 def hugging_face(license: str, trained_on: str, models: Mapping[str, str]) -> tuple[Published, ...]:
     """List weights on the Hugging Face hub; `models`: our model -> ``owner/name``."""
-    return tuple(Published(model, name.replace("/", " "), f"hf://{name}", license, trained_on) for model, name in models.items())
+    return tuple(
+        Published(model=model, name=name.replace("/", " "), where=f"hf://{name}", license=license, trained_on=trained_on)
+        for model, name in models.items()
+    )
 
 
 def keras(license: str, models: Mapping[str, tuple[str, str]]) -> tuple[Published, ...]:
@@ -65,4 +77,7 @@ def keras(license: str, models: Mapping[str, tuple[str, str]]) -> tuple[Publishe
       license: of these.
       models: our model -> Keras's name, and the file's address (`KERAS` is the beginning of most).
     """
-    return tuple(Published(model, f"keras {name}", where, license, IN1K) for model, (name, where) in models.items())
+    return tuple(
+        Published(model=model, name=f"keras {name}", where=where, license=license, trained_on=IN1K)
+        for model, (name, where) in models.items()
+    )

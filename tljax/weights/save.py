@@ -40,7 +40,7 @@ def save(folder: StrPath, variables: Mapping[str, Any], config: PretrainedConfig
       ValueError: no leaves, or a leaf that holds NaN or infinity (such a file would not load).
       OSError: the folder cannot be written (no space left, no permission); no half-written file is left.
     """
-    written = _save(Path(folder), trees.flatten(variables), config, "tljax", "config.json", {})
+    written = _save(Path(folder), trees.flatten(variables), config, kind="tljax", described="config.json", others={})
     (Path(folder) / f"{WEIGHTS}.json").unlink(missing_ok=True)  # of weights in others' names that stood here: it would be read first
     return written
 
@@ -66,7 +66,7 @@ def save_foreign(folder: StrPath, variables: Mapping[str, Any], config: Pretrain
     arrays = export(variables, config, family)
     published = table(family).to_hf_config(config, {name: a.shape for name, a in arrays.items()})
     # Hugging Face's transformers asks for the format "pt"
-    return _save(Path(folder), arrays, config, "pt", f"{WEIGHTS}.json", published)
+    return _save(Path(folder), arrays, config, kind="pt", described=f"{WEIGHTS}.json", others=published)
 
 
 def _save(

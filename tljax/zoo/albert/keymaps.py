@@ -50,7 +50,9 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
     published = {768: 12, 1024: 24, 2048: 24, 4096: 12}  # Lan et al. 2020, table 1
     facts |= {"depth": published.get(facts["width"], 0), "embedding": embedding, "activation": "gelu_tanh"}
     head = encoders.head(shapes, pooler)
-    return encoders.fields(shapes, NAMES, facts, head, encoders.pool(head, pooler, "sop_classifier.classifier.weight" in shapes))
+    return encoders.fields(
+        shapes, NAMES, arguments=facts, head=head, pool=encoders.pool(head, pooler, "sop_classifier.classifier.weight" in shapes)
+    )
 
 
 def _apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:

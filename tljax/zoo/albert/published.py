@@ -5,10 +5,10 @@ from tljax.weights.published import Published, hugging_face
 PUBLISHED: tuple[Published, ...] = (
     Published(
         "albert(width=256, heads=8, mlp_dim=512, pool='mean', activation='gelu', vocab_size=591)",
-        "rxn4chemistry rxnmapper",
-        "https://github.com/rxn4chemistry/rxnmapper",
-        "MIT",
-        "reactions as SMILES",
+        name="rxn4chemistry rxnmapper",
+        where="https://github.com/rxn4chemistry/rxnmapper",
+        license="MIT",
+        trained_on="reactions as SMILES",
     ),
     *hugging_face(
         "Apache-2.0",

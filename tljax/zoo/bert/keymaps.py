@@ -33,7 +33,9 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
         raise ValueError(f"it has {facts['segments']} segment types, as RoBERTa has, and BERT has 2")
     pooler = f"{prefix}pooler.dense.weight" in shapes
     head = encoders.head(shapes, pooler)
-    return encoders.fields(shapes, NAMES, facts, head, encoders.pool(head, pooler, "cls.seq_relationship.weight" in shapes))
+    return encoders.fields(
+        shapes, NAMES, arguments=facts, head=head, pool=encoders.pool(head, pooler, "cls.seq_relationship.weight" in shapes)
+    )
 
 
 def _apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:

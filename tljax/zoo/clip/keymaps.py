@@ -53,7 +53,7 @@ _ASSUMED = (
 
 def _infer_image(shapes: Shapes) -> dict[str, Any]:
     block, inner = r"visual\.transformer\.resblocks\.(\d+)\.", "visual.transformer.resblocks.0.mlp.c_fc.weight"
-    arguments = facts(shapes, "visual.conv1.weight", "visual.positional_embedding", 1, block, inner)
+    arguments = facts(shapes, "visual.conv1.weight", position="visual.positional_embedding", learned=1, block=block, inner=inner)
     return _image_fields(shapes, arguments, (shapes.get("visual.proj") or (0, 0))[-1])
 
 
@@ -65,7 +65,7 @@ def _image_fields(shapes: Shapes, arguments: dict[str, Any], projection: int) ->
 def _infer_text(shapes: Shapes) -> dict[str, Any]:
     projection = (shapes.get("text_projection") or (0, 0))[-1]
     inner, block = "transformer.resblocks.0.mlp.c_fc.weight", r"transformer\.resblocks\.(\d+)\."
-    arguments = text_facts(shapes, "token_embedding.weight", "positional_embedding", inner, block)
+    arguments = text_facts(shapes, word="token_embedding.weight", position="positional_embedding", inner=inner, block=block)
     return fields(shapes, tuple(TEXT), arguments | {"projection": projection})
 
 
@@ -126,7 +126,9 @@ def _infer_hf_image(shapes: Shapes) -> dict[str, Any]:
     if f"{top}class_embedding" not in shapes:
         raise ValueError(f"it has no {top}class_embedding")
     block, inner = r"vision_model\.encoder\.layers\.(\d+)\.", "vision_model.encoder.layers.0.mlp.fc1.weight"
-    arguments = facts(shapes, f"{top}patch_embedding.weight", f"{top}position_embedding.weight", 1, block, inner)
+    arguments = facts(
+        shapes, f"{top}patch_embedding.weight", position=f"{top}position_embedding.weight", learned=1, block=block, inner=inner
+    )
     return _image_fields(shapes, arguments, (shapes.get("visual_projection.weight") or (0,))[0])
 
 

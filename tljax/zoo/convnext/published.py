@@ -3,13 +3,33 @@
 from tljax.weights.published import BOTH, IN1K, Published, hugging_face, timm, torchvision
 
 PUBLISHED: tuple[Published, ...] = (
-    Published("convnext_tiny", "Meta ConvNeXt tiny", "https://dl.fbaipublicfiles.com/convnext/convnext_tiny_1k_224_ema.pth", "MIT", IN1K),
     Published(
-        "convnext_small", "Meta ConvNeXt small", "https://dl.fbaipublicfiles.com/convnext/convnext_small_1k_224_ema.pth", "MIT", IN1K
+        model="convnext_tiny",
+        name="Meta ConvNeXt tiny",
+        where="https://dl.fbaipublicfiles.com/convnext/convnext_tiny_1k_224_ema.pth",
+        license="MIT",
+        trained_on=IN1K,
     ),
-    Published("convnext_base", "Meta ConvNeXt base", "https://dl.fbaipublicfiles.com/convnext/convnext_base_1k_224_ema.pth", "MIT", IN1K),
     Published(
-        "convnext_large", "Meta ConvNeXt large", "https://dl.fbaipublicfiles.com/convnext/convnext_large_1k_224_ema.pth", "MIT", IN1K
+        model="convnext_small",
+        name="Meta ConvNeXt small",
+        where="https://dl.fbaipublicfiles.com/convnext/convnext_small_1k_224_ema.pth",
+        license="MIT",
+        trained_on=IN1K,
+    ),
+    Published(
+        model="convnext_base",
+        name="Meta ConvNeXt base",
+        where="https://dl.fbaipublicfiles.com/convnext/convnext_base_1k_224_ema.pth",
+        license="MIT",
+        trained_on=IN1K,
+    ),
+    Published(
+        model="convnext_large",
+        name="Meta ConvNeXt large",
+        where="https://dl.fbaipublicfiles.com/convnext/convnext_large_1k_224_ema.pth",
+        license="MIT",
+        trained_on=IN1K,
     ),
     *torchvision(
         "IMAGENET1K_V1",

@@ -28,7 +28,9 @@ _TIMM: Rules = {
 def _infer_timm(shapes: Shapes) -> dict[str, Any]:
     if "dist_token" not in shapes:
         raise ValueError("it has no dist_token")
-    arguments = facts(shapes, "patch_embed.proj.weight", "pos_embed", 2, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
+    arguments = facts(
+        shapes, "patch_embed.proj.weight", position="pos_embed", learned=2, block=r"blocks\.(\d+)\.", inner="blocks.0.mlp.fc1.weight"
+    )
     return fields(shapes, _MODELS, arguments | {"heads": HEADS.get(arguments["width"], 0)}, "head.weight") | {"head": "distilled"}
 
 

@@ -39,7 +39,9 @@ def _rules(registers: str) -> Rules:
 def _infer(shapes: Shapes, registers: str = "register_tokens", learned: int = 1) -> dict[str, Any]:
     if "blocks.0.ls1.gamma" not in shapes:
         raise ValueError("it has no blocks.0.ls1.gamma (layer scale)")
-    arguments = facts(shapes, "patch_embed.proj.weight", "pos_embed", learned, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
+    arguments = facts(
+        shapes, "patch_embed.proj.weight", position="pos_embed", learned=learned, block=r"blocks\.(\d+)\.", inner="blocks.0.mlp.fc1.weight"
+    )
     tokens = shapes.get(registers, ())
     arguments |= {"heads": HEADS.get(arguments["width"], 0), "registers": tokens[1] if len(tokens) == 3 else 0, "patches_only": not learned}
     return fields(shapes, _MODELS, arguments, "head.weight")
@@ -124,7 +126,14 @@ def _infer_hf(shapes: Shapes) -> dict[str, Any]:
     proj, position = (f"{prefix}embeddings.{name}" for name in ("patch_embeddings.projection.weight", "position_embeddings"))
     if f"{prefix}encoder.layer.0.layer_scale1.lambda1" not in shapes:
         raise ValueError(f"it has no {prefix}encoder.layer.0.layer_scale1.lambda1")
-    arguments = facts(shapes, proj, position, 1, rf"{prefix}encoder\.layer\.(\d+)\.", f"{prefix}encoder.layer.0.mlp.fc1.weight")
+    arguments = facts(
+        shapes,
+        proj,
+        position=position,
+        learned=1,
+        block=rf"{prefix}encoder\.layer\.(\d+)\.",
+        inner=f"{prefix}encoder.layer.0.mlp.fc1.weight",
+    )
     registers, classifier = shapes.get(f"{prefix}embeddings.register_tokens", ()), shapes.get("classifier.weight", ())
     arguments |= {"heads": HEADS.get(arguments["width"], 0), "registers": registers[1] if len(registers) == 3 else 0}
     # its classifiers read the class token beside the patches' mean

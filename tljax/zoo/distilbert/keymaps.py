@@ -52,7 +52,7 @@ def _infer(shapes: Shapes, whole: bool) -> dict[str, Any]:
     if whole != ("classifier.weight" not in shapes or first):
         raise ValueError(f"it has {'a' if first else 'no'} pre_classifier, so its classifier is one of {'texts' if first else 'tokens'}")
     head = f"mlp(mlp_dim={facts['width']})" if first else encoders.head(shapes, False)
-    return encoders.fields(shapes, NAMES, facts, head, "cls" if first else "mean")
+    return encoders.fields(shapes, NAMES, arguments=facts, head=head, pool="cls" if first else "mean")
 
 
 def _apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:

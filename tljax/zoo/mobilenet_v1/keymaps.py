@@ -46,11 +46,25 @@ def _infer(shapes: Shapes, stem: str, last: str, channels: tuple[int, int], head
 def _infer_keras(shapes: Shapes) -> dict[str, Any]:
     leaf = "kernel" if "conv1/kernel" in shapes else "0"
     head = (f"conv_preds/{leaf}", -1)
-    return _infer(shapes, f"conv1/{leaf}", f"conv_pw_13/{leaf}", (2, 3), head, "activation='relu6', padding='asymmetric', epsilon=0.001")
+    return _infer(
+        shapes,
+        stem=f"conv1/{leaf}",
+        last=f"conv_pw_13/{leaf}",
+        channels=(2, 3),
+        head=head,
+        arguments="activation='relu6', padding='asymmetric', epsilon=0.001",
+    )
 
 
 def _infer_torch(shapes: Shapes) -> dict[str, Any]:
-    return _infer(shapes, "stage1.0.0.weight", "stage3.1.3.weight", (1, 0), ("fc.weight", 0), "activation='leaky_relu'")
+    return _infer(
+        shapes,
+        stem="stage1.0.0.weight",
+        last="stage3.1.3.weight",
+        channels=(1, 0),
+        head=("fc.weight", 0),
+        arguments="activation='leaky_relu'",
+    )
 
 
 @keymaps.register

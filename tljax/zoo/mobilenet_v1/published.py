@@ -4,11 +4,11 @@ from tljax.weights.published import IN1K, KERAS, Published, keras
 
 PUBLISHED: tuple[Published, ...] = (
     Published(
-        "mobilenet_v1(width=0.25)",
-        "biubug6 model_best.pth.tar",
-        "https://github.com/biubug6/Pytorch_Retinaface",
-        "not stated (code: MIT)",
-        IN1K,
+        model="mobilenet_v1(width=0.25)",
+        name="biubug6 model_best.pth.tar",
+        where="https://github.com/biubug6/Pytorch_Retinaface",
+        license="not stated (code: MIT)",
+        trained_on=IN1K,
     ),
     *keras(
         "Apache-2.0",

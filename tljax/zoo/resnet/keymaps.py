@@ -37,7 +37,7 @@ def _infer_torch(shapes: Shapes) -> dict[str, Any]:
     blocks = [{m[1] for name in shapes if (m := re.match(rf"layer{stage}\.(\d+)\.", name))} for stage in (1, 2, 3, 4)]
     depth = _depth(kind, tuple(len(found) for found in blocks))
     groups, base_width = _groups(shapes, width) if kind == BOTTLENECK else (1, 64)
-    _check_blocks(shapes, kind, width, groups, base_width)
+    _check_blocks(shapes, kind, width=width, groups=groups, base_width=base_width)
     if stem[2:] != (7, 7):
         raise ValueError(f"its first convolution is {stem[2]}x{stem[3]}, not 7x7")
     return {

@@ -3,5 +3,7 @@
 from tljax.weights.published import Published
 
 PUBLISHED: tuple[Published, ...] = (
-    Published("resnet8", "MLPerf Tiny ResNet-8", "https://github.com/mlcommons/tiny", "Apache-2.0", "CIFAR-10"),
+    Published(
+        model="resnet8", name="MLPerf Tiny ResNet-8", where="https://github.com/mlcommons/tiny", license="Apache-2.0", trained_on="CIFAR-10"
+    ),
 )

@@ -87,12 +87,14 @@ def _bit_model(counts: tuple[int, ...], width: int, **more: Any) -> str:
 
 def _infer_timm(shapes: Shapes) -> dict[str, Any]:
     block = r"stages\.(\d+)\.blocks\.(\d+)\."
-    return _infer_bit(shapes, "stem.conv.weight", (0, 1), block, ("head.fc.weight", 0), standard=1e-8)
+    return _infer_bit(shapes, stem="stem.conv.weight", axes=(0, 1), block=block, head=("head.fc.weight", 0), standard=1e-8)
 
 
 def _infer_npz(shapes: Shapes) -> dict[str, Any]:
     block = r"resnet/block(\d+)/unit(\d+)/"
-    return _infer_bit(shapes, "resnet/root_block/standardized_conv2d/kernel", (3, 2), block, ("resnet/head/conv2d/kernel", -1))
+    return _infer_bit(
+        shapes, stem="resnet/root_block/standardized_conv2d/kernel", axes=(3, 2), block=block, head=("resnet/head/conv2d/kernel", -1)
+    )
 
 
 def _bit_config(fields: dict[str, Any], names: str) -> PretrainedConfig:

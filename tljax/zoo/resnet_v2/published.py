@@ -3,12 +3,48 @@
 from tljax.weights.published import BOTH, IN21K, KERAS, TF_KERNELS, Published, keras, timm
 
 PUBLISHED: tuple[Published, ...] = (
-    Published("bit_r50x1", "Google BiT-M R50x1", "https://storage.googleapis.com/bit_models/BiT-M-R50x1.npz", "Apache-2.0", IN21K),
-    Published("bit_r50x3", "Google BiT-M R50x3", "https://storage.googleapis.com/bit_models/BiT-M-R50x3.npz", "Apache-2.0", IN21K),
-    Published("bit_r101x1", "Google BiT-M R101x1", "https://storage.googleapis.com/bit_models/BiT-M-R101x1.npz", "Apache-2.0", IN21K),
-    Published("bit_r101x3", "Google BiT-M R101x3", "https://storage.googleapis.com/bit_models/BiT-M-R101x3.npz", "Apache-2.0", IN21K),
-    Published("bit_r152x2", "Google BiT-M R152x2", "https://storage.googleapis.com/bit_models/BiT-M-R152x2.npz", "Apache-2.0", IN21K),
-    Published("bit_r152x4", "Google BiT-M R152x4", "https://storage.googleapis.com/bit_models/BiT-M-R152x4.npz", "Apache-2.0", IN21K),
+    Published(
+        model="bit_r50x1",
+        name="Google BiT-M R50x1",
+        where="https://storage.googleapis.com/bit_models/BiT-M-R50x1.npz",
+        license="Apache-2.0",
+        trained_on=IN21K,
+    ),
+    Published(
+        model="bit_r50x3",
+        name="Google BiT-M R50x3",
+        where="https://storage.googleapis.com/bit_models/BiT-M-R50x3.npz",
+        license="Apache-2.0",
+        trained_on=IN21K,
+    ),
+    Published(
+        model="bit_r101x1",
+        name="Google BiT-M R101x1",
+        where="https://storage.googleapis.com/bit_models/BiT-M-R101x1.npz",
+        license="Apache-2.0",
+        trained_on=IN21K,
+    ),
+    Published(
+        model="bit_r101x3",
+        name="Google BiT-M R101x3",
+        where="https://storage.googleapis.com/bit_models/BiT-M-R101x3.npz",
+        license="Apache-2.0",
+        trained_on=IN21K,
+    ),
+    Published(
+        model="bit_r152x2",
+        name="Google BiT-M R152x2",
+        where="https://storage.googleapis.com/bit_models/BiT-M-R152x2.npz",
+        license="Apache-2.0",
+        trained_on=IN21K,
+    ),
+    Published(
+        model="bit_r152x4",
+        name="Google BiT-M R152x4",
+        where="https://storage.googleapis.com/bit_models/BiT-M-R152x4.npz",
+        license="Apache-2.0",
+        trained_on=IN21K,
+    ),
     *timm(
         "Apache-2.0",
         BOTH,

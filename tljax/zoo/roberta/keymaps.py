@@ -33,7 +33,7 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
         raise ValueError(f"it has {facts['segments']} segment types, as BERT has, and RoBERTa has 1")
     whole = "classifier.out_proj.weight" in shapes
     head = f"mlp(mlp_dim={facts['width']}, activation='tanh')" if whole else encoders.head(shapes, False)
-    return encoders.fields(shapes, NAMES, facts | {"offset": 2, "epsilon": 1e-5}, head, "cls" if whole else "mean")
+    return encoders.fields(shapes, NAMES, arguments=facts | {"offset": 2, "epsilon": 1e-5}, head=head, pool="cls" if whole else "mean")
 
 
 def _apply_hf_config(fields: dict[str, Any], hf_config: Mapping[str, Any]) -> dict[str, Any]:

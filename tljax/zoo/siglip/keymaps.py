@@ -42,7 +42,9 @@ def _infer_hf_image(shapes: Shapes) -> dict[str, Any]:
         raise ValueError("it has no vision_model.head.probe")
     top, layer = "vision_model.embeddings.", "vision_model.encoder.layers.0.mlp.fc1.weight"
     block = r"vision_model\.encoder\.layers\.(\d+)\."
-    arguments = facts(shapes, f"{top}patch_embedding.weight", f"{top}position_embedding.weight", 0, block, layer)
+    arguments = facts(
+        shapes, f"{top}patch_embedding.weight", position=f"{top}position_embedding.weight", learned=0, block=block, inner=layer
+    )
     names = tuple(f"siglip_image_{size}" for size in SIZES)
     return fields(shapes, names, arguments | {"heads": _HEADS.get(arguments["width"], 0)})
 
@@ -112,7 +114,9 @@ _TIMM: Rules = {
 def _infer_timm(shapes: Shapes) -> dict[str, Any]:
     if "attn_pool.latent" not in shapes:
         raise ValueError("it has no attn_pool.latent")
-    arguments = facts(shapes, "patch_embed.proj.weight", "pos_embed", 0, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
+    arguments = facts(
+        shapes, "patch_embed.proj.weight", position="pos_embed", learned=0, block=r"blocks\.(\d+)\.", inner="blocks.0.mlp.fc1.weight"
+    )
     # timm's first SigLIP models have the exact GELU (its later ``gelu_tanh`` ones the same names)
     arguments |= {"heads": _HEADS.get(arguments["width"], 0), "activation": "gelu"}
     return fields(shapes, tuple(f"siglip_image_{size}" for size in SIZES), arguments, "head.weight")

@@ -4,11 +4,11 @@ from tljax.weights.published import IN1K, Published, torchvision
 
 PUBLISHED: tuple[Published, ...] = (
     Published(
-        "squeezenet",
-        "rcmalli keras-squeezenet, without its top",
-        "https://github.com/rcmalli/keras-squeezenet/releases/download/v1.0/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "not stated (code: MIT)",
-        IN1K,
+        model="squeezenet",
+        name="rcmalli keras-squeezenet, without its top",
+        where="https://github.com/rcmalli/keras-squeezenet/releases/download/v1.0/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        license="not stated (code: MIT)",
+        trained_on=IN1K,
     ),
     *torchvision(
         "IMAGENET1K_V1",

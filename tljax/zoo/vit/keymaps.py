@@ -30,7 +30,9 @@ _TIMM: Rules = {
 def _infer_timm(shapes: Shapes) -> dict[str, Any]:
     if "norm.weight" in shapes and "fc_norm.weight" in shapes:
         raise ValueError("it has both norm and fc_norm")
-    arguments = facts(shapes, "patch_embed.proj.weight", "pos_embed", 1, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight")
+    arguments = facts(
+        shapes, "patch_embed.proj.weight", position="pos_embed", learned=1, block=r"blocks\.(\d+)\.", inner="blocks.0.mlp.fc1.weight"
+    )
     arguments["heads"] = HEADS.get(arguments["width"], 0)
     arguments["pool"] = "mean" if "fc_norm.weight" in shapes else "cls"
     arguments["pre_logits"] = (shapes.get("pre_logits.fc.weight") or (0,))[0]
@@ -160,7 +162,7 @@ def _infer_npz(shapes: Shapes) -> dict[str, Any]:
     position = "Transformer/posembed_input/pos_embedding"
     turned |= {position: shapes.get(position, ())}
     block, inner = "Transformer/encoderblock_", "Transformer/encoderblock_0/MlpBlock_3/Dense_0/kernel"
-    arguments = facts(turned, "embedding/kernel", position, 1, rf"{block}(\d+)/", inner)
+    arguments = facts(turned, "embedding/kernel", position=position, learned=1, block=rf"{block}(\d+)/", inner=inner)
     arguments |= {"heads": query[1], "pre_logits": (turned.get("pre_logits/kernel") or (0,))[0]}
     return fields(turned, tuple(SIZES), arguments, "head/kernel")
 

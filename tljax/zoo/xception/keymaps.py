@@ -83,13 +83,22 @@ def _infer_keras(shapes: Shapes) -> dict[str, Any]:
     stem, last = f"block1_conv1/{leaf(shapes, 'block1_conv1')}", "block14_sepconv2/pointwise_kernel"
     head = (shapes.get(f"predictions/{leaf(shapes, 'predictions')}") or (0,))[-1]
     middle = len({name.partition("_")[0] for name in shapes if name.partition("/")[0].endswith("_sepconv3")})
-    return _fields(shapes, stem, last if last in shapes else "block14_sepconv2/1", (3, 2), middle, head)
+    return _fields(shapes, stem=stem, last=last if last in shapes else "block14_sepconv2/1", outputs=(3, 2), middle=middle, head=head)
 
 
 def _infer_torch(shapes: Shapes) -> dict[str, Any]:
     head = (shapes.get("fc.weight") or (0,))[0]
     middle = len({name.partition(".")[0] for name in shapes if ".rep.7." in name})
-    return _fields(shapes, "conv1.weight", "conv4.pointwise.weight", (0, 1), middle, head, padding="symmetric", epsilon=1e-5)
+    return _fields(
+        shapes,
+        stem="conv1.weight",
+        last="conv4.pointwise.weight",
+        outputs=(0, 1),
+        middle=middle,
+        head=head,
+        padding="symmetric",
+        epsilon=1e-5,
+    )
 
 
 def _config(fields: dict[str, Any], source: str, **more: Any) -> PretrainedConfig:
