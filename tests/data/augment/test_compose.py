@@ -104,7 +104,7 @@ def test_streams_that_are_not_there_are_named():
         data.augmentation({"source": ("flip",)}, 3, 0)(one)
     with pytest.raises(ValueError, match="declared for the streams source; the batch has source, target"):
         data.augmentation(("flip",), 3, 0, kinds)({"source": one, "target": one})
-    with pytest.raises(ValueError, match="stream 'target' is to be augmented, and has no kinds of fields; kinds= has only source"):
+    with pytest.raises(ValueError, match="stream 'target' is to be augmented and has no kinds of fields; kinds= has only source"):
         data.augmentation({"target": ("flip",)}, 3, 0, kinds)
 
 
@@ -209,11 +209,11 @@ def test_unknown_operations_are_named():
     [
         ("flip", {"index": None}, "index"),
         ("flip", {"x": None}, "needs x"),
-        ("flip", {"x": np.zeros((4, 7), np.float32)}, r"x is \[4, 7\]; images"),
+        ("flip", {"x": np.zeros((4, 7), np.float32)}, r"x is \[4, 7\]; augmentation takes images"),
         ("flip", {"x": np.zeros((4, 7, 7, 3), np.int32)}, "int32"),
         ("color", {"x": np.zeros((4, 7, 7, 2), np.uint8)}, "1 or 3 channels"),
         ("randaugment", {"x": np.zeros((4, 7, 7, 4), np.uint8)}, "1 or 3 channels"),
-        ("pad_crop(padding=7, mode='reflect')", {"x": np.zeros((4, 7, 7, 3), np.uint8)}, "too small"),
+        ("pad_crop(padding=7, mode='reflect')", {"x": np.zeros((4, 7, 7, 3), np.uint8)}, "must be larger than the padding"),
         ("mixup", {"label": None}, "mixes labels"),
     ],
 )
