@@ -83,7 +83,7 @@ def test_too_many_tokens_and_a_missing_input_are_said():
         ("albert(activation='swish')", "activation='swish'"),
         ("bert(dropout=1.0)", r"dropout=1.0"),
         ("roberta_base(input_size=(513,))", r"1 to 512"),
-        ("bert(input_size=(32, 32))", r"wanted is \(tokens,\)"),
+        ("bert(input_size=(32, 32))", r"expected \(tokens,\)"),
     ],
 )
 def test_arguments_outside_their_range_are_named(expression, said):

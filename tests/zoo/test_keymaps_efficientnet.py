@@ -52,7 +52,7 @@ def test_timm_s_config_tells_tensorflow_s_conventions_and_is_written_again(famil
     assert keymap.apply_hf_config(plain, {}) == keymap.apply_hf_config(plain, {"architecture": architecture}) == plain
     settled = keymap.apply_hf_config(plain, {"architecture": f"tf_{architecture}"})
     stem = [dict(models.create(f["model"], 2).backbone.layout[0][2]) for f in (plain, settled)]
-    assert [arguments["style"] for arguments in stem] == [("symmetric", 1e-5, 0.9), ("asymmetric", 1e-3, 0.9)]
+    assert [(arguments["padding"], arguments["epsilon"]) for arguments in stem] == [("symmetric", 1e-5), ("asymmetric", 1e-3)]
     for wanted, name in ((plain, architecture), (settled, f"tf_{architecture}")):
         written = keymap.to_hf_config(keymap.config(wanted), {})["config.json"]
         assert written["architecture"] == name and written["num_classes"] == 1000

@@ -58,7 +58,7 @@ def test_a_larger_input_is_halved_on_two_grids():
         | {"bn": {"scale": jnp.ones(2), "bias": jnp.zeros(2)}},
         "batch_stats": {"bn": {"mean": jnp.zeros(2), "var": jnp.ones(2)}},
     }
-    out = Adjust(2, HALVED, (0.0, 0.9)).apply(variables, x, False)
+    out = Adjust(2, HALVED, epsilon=0.0, momentum=0.9).apply(variables, x, False)
     np.testing.assert_array_equal(out[0, :, :, 0], x[0, ::2, ::2, 0])
     np.testing.assert_array_equal(out[0, :, :, 1], [[6, 8, 0], [16, 18, 0], [0, 0, 0]])
 

@@ -1,4 +1,4 @@
-"""Pre-activation ResNets: published sizes, resolutions, standardised kernels, where the strides are."""
+"""Pre-activation ResNets: published sizes, resolutions, standardized kernels, where the strides are."""
 
 import functools
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tljax import models, trees
-from tljax.zoo.resnet_v2.model import standardised
+from tljax.zoo.resnet_v2.model import standardized
 
 BIT = "bit_r50x1(blocks=(1, 2), width=32)"
 KERAS = "resnet50_v2(blocks=(2, 2), width=4)"
@@ -37,15 +37,15 @@ def test_resolutions_and_widths(expression, sides, widths):
     assert [out.taps[stage].shape[1:] for stage in model.stages] == [(n, n, width) for n, width in zip(sides, widths, strict=True)]
 
 
-def test_kernels_are_standardised_per_output_and_scale_and_shift_of_them_do_not_matter():
+def test_kernels_are_standardized_per_output_and_scale_and_shift_of_them_do_not_matter():
     kernel = jnp.asarray(np.random.default_rng(1).normal(3, 2, (3, 3, 8, 5)), jnp.float32)
     for mapped in (kernel, 7 * kernel + 2):
-        unit = standardised(mapped, 1e-10)
+        unit = standardized(mapped, 1e-10)
         np.testing.assert_allclose(unit.mean((0, 1, 2)), 0, atol=1e-5)
         np.testing.assert_allclose(unit.std((0, 1, 2)), 1, atol=1e-5)
-    np.testing.assert_allclose(standardised(7 * kernel + 2, 1e-10), standardised(kernel, 1e-10), atol=1e-4)
-    assert np.isfinite(standardised(jnp.ones((1, 1, 4, 2)), 1e-10)).all(), "a constant kernel"
-    assert standardised(kernel.astype(jnp.bfloat16), 1e-10).dtype == jnp.float32
+    np.testing.assert_allclose(standardized(7 * kernel + 2, 1e-10), standardized(kernel, 1e-10), atol=1e-4)
+    assert np.isfinite(standardized(jnp.ones((1, 1, 4, 2)), 1e-10)).all(), "a constant kernel"
+    assert standardized(kernel.astype(jnp.bfloat16), 1e-10).dtype == jnp.float32
 
 
 def test_the_stem_s_maximum_sees_zeros_around_the_image():

@@ -93,8 +93,8 @@ def test_published_sizes_and_plain_stages():
     ("expression", "said"),
     [
         ("clip_text_base(pool='first')", "pool='first'.*last, end"),
-        ("clip_text_base(positions=50)", r"input_size=\(77,\): wanted is \(tokens,\), 1 to 50"),
-        ("siglip_text_base(positions=70)", r"input_size=\(64,\): wanted is \(tokens,\), 70"),
+        ("clip_text_base(positions=50)", r"input_size=\(77,\): expected \(tokens,\), 1 to 50"),
+        ("siglip_text_base(positions=70)", r"input_size=\(64,\): expected \(tokens,\), 70"),
         ("clip_text_base(heads=5)", "heads=5"),
         ("clip_text_base(activation='relo')", "activation='relo'.*quick_gelu"),
         ("clip_text_base(dropout=1.5)", "dropout=1.5 is a rate"),

@@ -25,5 +25,5 @@ def test_its_first_layers_and_their_stages(layers, stages, features):
 
 @pytest.mark.parametrize("layers", [0, 15])
 def test_a_wrong_number_of_layers_is_named(layers):
-    with pytest.raises(ValueError, match=f"layers={layers}, wanted 1 to 14"):
+    with pytest.raises(ValueError, match=f"layers={layers}, expected 1 to 14"):
         models.create(f"yamnet(layers={layers})", 3, in_channels=1)

@@ -145,7 +145,8 @@ class TransferModel(nn.Module):
         batch = dict(batch) if isinstance(batch, Mapping) else {"x": batch}
         if first == 0:
             self._check(batch)
-        batch = self.backbone({"taps": {}} | batch, first, min(last, len(self.stages)), train, batch_stats_in)
+        end = min(last, len(self.stages))
+        batch = self.backbone({"taps": {}} | batch, start=first, stop=end, train=train, batch_stats_in=batch_stats_in)
         features = self.backbone.pool(batch)
         wanted = {*taps, *getattr(self.head, "taps", ())}
         logits = None

@@ -11,7 +11,7 @@ from tljax.models.layers import inverted_residual
 from tljax.models.layers.convolution import DepthwiseConv
 from tljax.models.layers.inverted_residual import InvertedResidual, Spec, SqueezeExcite, divisible, same
 
-STYLE = ("symmetric", 1e-5, 0.9)
+CONVENTIONS = {"padding": "symmetric", "epsilon": 1e-5, "momentum": 0.9}
 ADDED = Spec("block", 3, 1, 8, 4, squeeze=2, drop_path=0.5)
 
 
@@ -48,7 +48,7 @@ def test_the_squeezed_mean_gates_every_channel():
 
 
 def test_a_dropped_branch_leaves_an_example_as_it_is_and_the_others_twice_the_branch():
-    module, x = InvertedResidual(ADDED, STYLE), images(16, 5, 4)
+    module, x = InvertedResidual(ADDED, **CONVENTIONS), images(16, 5, 4)
     variables = drawn(module, x)
     run = jax.jit(functools.partial(module.apply, batch_stats_in=False), static_argnames="train")
     branch = run(variables, x, train=False) - x
@@ -61,7 +61,7 @@ def test_a_dropped_branch_leaves_an_example_as_it_is_and_the_others_twice_the_br
 @pytest.mark.parametrize("spec", [ADDED._replace(stride=2), ADDED._replace(width=6)])
 def test_where_the_shape_changes_nothing_is_added_and_no_branch_dropped(spec):
     x = images(2, 6, 4)
-    module = InvertedResidual(spec, STYLE)
+    module = InvertedResidual(spec, **CONVENTIONS)
     variables = drawn(module, x)
     # BatchNorm's scale of the projection is the last factor of the branch: with 0 all that is left would be the shortcut
     params = variables["params"] | {"project_bn": jax.tree.map(jnp.zeros_like, variables["params"]["project_bn"])}
@@ -70,8 +70,8 @@ def test_where_the_shape_changes_nothing_is_added_and_no_branch_dropped(spec):
 
 
 def test_nothing_widens_where_the_channels_inside_are_the_inputs():
-    def layers(inner, squeeze):
-        module = InvertedResidual(ADDED._replace(inner=inner, squeeze=squeeze), STYLE)
+    def layers(expanded, squeeze):
+        module = InvertedResidual(ADDED._replace(expanded=expanded, squeeze=squeeze), **CONVENTIONS)
         return set(jax.eval_shape(lambda: module.init(jax.random.key(0), images(1, 5, 4), False, False))["params"])
 
     always = {"depthwise", "depthwise_bn", "project", "project_bn"}
@@ -87,10 +87,10 @@ def test_the_paddings_give_one_size_and_differ_only_where_it_is_even(size):
         assert a.shape == b.shape == (1, -(-side // 2), -(-side // 2), 1) and (np.abs(a - b).max() > 1e-3) == differs
 
 
-@pytest.mark.parametrize("style", [("same", 1e-5, 0.9), ("symmetric", 0.0, 0.9), ("symmetric", 1e-5, 1.0)])
-def test_unknown_conventions_are_refused(style):
-    plan = inverted_residual.Plan(8, {"stage1": (ADDED,)}, 8, "relu")
-    with pytest.raises(
-        ValueError, match=rf"padding='{style[0]}' is symmetric or asymmetric, epsilon={style[1]} above 0, momentum={style[2]}"
-    ):
-        inverted_residual.backbone(plan, style, 3, (32, 32), "float32")
+@pytest.mark.parametrize("other", [{"padding": "same"}, {"epsilon": 0.0}, {"momentum": 1.0}])
+def test_unknown_conventions_are_refused(other):
+    network = inverted_residual.Network(8, {"stage1": (ADDED,)}, 8, "relu")
+    values = CONVENTIONS | other
+    message = "padding={padding!r} is symmetric or asymmetric, epsilon={epsilon} above 0, momentum={momentum}".format(**values)
+    with pytest.raises(ValueError, match=message):
+        inverted_residual.backbone(network, **values, in_channels=3, input_size=(32, 32), dtype="float32")

@@ -105,7 +105,7 @@ def linear(num_classes: int, dropout: float = 0.0, init_scale: float = 0.01, dty
 def mlp(num_classes: int, mlp_dim: int = 256, dropout: float = 0.0, activation: str = "relu", dtype: str = "float32") -> MlpHead:
     """Two linear layers with an activation between. Raises ValueError: unknown activation."""
     activations.check(activation)
-    return MlpHead(num_classes, mlp_dim, dropout, jnp.dtype(dtype), activation)
+    return MlpHead(num_classes, mlp_dim=mlp_dim, dropout=dropout, dtype=jnp.dtype(dtype), activation=activation)
 
 
 @heads.register

@@ -86,7 +86,9 @@ def decoder(
         )
     if width < GROUP or width % GROUP:
         raise ValueError(f"decoder(width={width}): a multiple of {GROUP}")
-    return Decoder(num_classes, width, taps or stages, not taps, (input_size[0], input_size[1]), jnp.dtype(dtype))
+    return Decoder(
+        num_classes, width=width, taps=taps or stages, choose=not taps, size=(input_size[0], input_size[1]), dtype=jnp.dtype(dtype)
+    )
 
 
 def patch_grid(count: int, size: tuple[int, int]) -> tuple[int, int] | None:

@@ -41,7 +41,7 @@ class Attention(nn.Module):
         if mask is None:
             y = jax.nn.dot_product_attention(q, k, v, is_causal=self.causal)
         else:
-            y = _masked(q, k, v, mask, nn.Dropout(self.dropout, deterministic=not train))
+            y = _masked(q, k, v, mask, drop=nn.Dropout(self.dropout, deterministic=not train))
         return dense(name="out")(y.reshape(x.shape))
 
 
@@ -117,7 +117,7 @@ def check(width: int, depth: int, heads: int, activation: str, **rates: float) -
     """Raises ValueError: a number of blocks outside 1 to 100, a width that the heads do not divide, an unknown activation, a bad rate."""
     if not 1 <= depth <= 100 or heads < 1 or width < 1 or width % heads or activation not in ACTIVATIONS:
         raise ValueError(
-            f"depth={depth}, width={width}, heads={heads}, activation={activation!r}: wanted are 1 to 100 blocks, a width that is a"
+            f"depth={depth}, width={width}, heads={heads}, activation={activation!r}: expected 1 to 100 blocks, a width that is a"
             f" multiple of the heads, and an activation of {', '.join(ACTIVATIONS)}"
         )
     for name, rate in rates.items():

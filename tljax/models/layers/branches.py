@@ -68,25 +68,8 @@ class Residual:
 Part = Conv | Max | Mixed | Residual
 
 
-@dataclasses.dataclass(frozen=True)
-class Style:
-    """In what implementations differ.
-
-    Attributes:
-      epsilon: of BatchNorm.
-      momentum: of its running statistics.
-      scale: whether it has a scale.
-      count_padding: whether `Mean` divides by 9 at the border too, zeros counted (PyTorch), or by the pixels that there are (TensorFlow).
-    """
-
-    epsilon: float = 1e-3
-    momentum: float = 0.9
-    scale: bool = True
-    count_padding: bool = True
-
-
 def conv_names(branches: tuple[tuple[Layer, ...], ...]) -> Iterator[str]:
-    """The names of a block's convolutions, branch after branch.
+    """Lists the names of a block's convolutions, branch after branch.
 
     ``branch1_0`` is the first layer of the second branch, ``branch1_2b`` the second of two side by side in its third.
     """
@@ -98,16 +81,30 @@ def conv_names(branches: tuple[tuple[Layer, ...], ...]) -> Iterator[str]:
                 yield from (f"branch{i}_{j}{letter}" for letter, _ in zip("abc", layer, strict=False))
 
 
+def _max(part: Max, x: jax.Array) -> jax.Array:
+    return max_pool(x, part.size, part.stride, padding=part.padding, ceil_mode=part.ceil)
+
+
 class ConvNorm(nn.Module):
-    """What `Conv` says; `x [B, H, W, C]` -> `[B, H', W', width]`."""
+    """A `Conv` as a module; `x [B, H, W, C]` -> `[B, H', W', width]`.
+
+    Attributes:
+      conv: the convolution.
+      epsilon: of BatchNorm.
+      momentum: of its running statistics.
+      norm_scale: BatchNorm has a scale.
+      dtype: of the computation.
+    """
 
     conv: Conv
-    style: Style
+    epsilon: float = 1e-3
+    momentum: float = 0.9
+    norm_scale: bool = True
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
-        conv, style = self.conv, self.style
+        conv = self.conv
         if conv.size == (1, 1) and conv.stride == 1:
             x = pointwise(conv.width, self.dtype, "conv")(x)
         else:
@@ -118,16 +115,33 @@ class ConvNorm(nn.Module):
                 f"{'/'.join(self.path)}: no pixel is left for its {conv.size[0]}x{conv.size[1]} kernel: the images are too small"
             )
         norm = nn.BatchNorm(
-            not batch_stats_in, momentum=style.momentum, epsilon=style.epsilon, use_scale=style.scale, dtype=self.dtype, name="bn"
+            use_running_average=not batch_stats_in,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            use_scale=self.norm_scale,
+            dtype=self.dtype,
+            name="bn",
         )
         return nn.relu(norm(x))
 
 
 class Branches(nn.Module):
-    """What `Mixed` says; `x [B, H, W, C]` -> `[B, H', W', sum of the branches' widths]`."""
+    """Branches side by side; `x [B, H, W, C]` -> `[B, H', W', sum of the branches' widths]`.
+
+    Attributes:
+      branches: see `Mixed`.
+      epsilon: as of `ConvNorm`, and so the next two.
+      momentum: see there.
+      norm_scale: see there.
+      count_padding: `Mean` divides by 9 at the border too, zeros counted (PyTorch), not by the number of pixels there (TensorFlow).
+      dtype: of the computation.
+    """
 
     branches: tuple[tuple[Layer, ...], ...]
-    style: Style
+    epsilon: float = 1e-3
+    momentum: float = 0.9
+    norm_scale: bool = True
+    count_padding: bool = True
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -142,51 +156,64 @@ class Branches(nn.Module):
 
     def _run(self, layer: Layer, name: str, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         if isinstance(layer, Max):
-            return max_pool(x, layer.size, layer.stride, layer.padding, layer.ceil)
+            return _max(layer, x)
         if isinstance(layer, Mean):
-            return nn.avg_pool(x, (3, 3), (1, 1), "SAME", count_include_pad=self.style.count_padding)
+            return nn.avg_pool(x, (3, 3), (1, 1), "SAME", count_include_pad=self.count_padding)
+        norm: dict[str, Any] = dict(epsilon=self.epsilon, momentum=self.momentum, norm_scale=self.norm_scale, dtype=self.dtype)
         if isinstance(layer, Conv):
-            return ConvNorm(layer, self.style, self.dtype, name=name)(x, batch_stats_in)
-        sides = [
-            ConvNorm(one, self.style, self.dtype, name=f"{name}{letter}")(x, batch_stats_in)
-            for letter, one in zip("abc", layer, strict=False)
-        ]
+            return ConvNorm(layer, **norm, name=name)(x, batch_stats_in)
+        sides = [ConvNorm(one, **norm, name=f"{name}{letter}")(x, batch_stats_in) for letter, one in zip("abc", layer, strict=False)]
         return jnp.concatenate(sides, axis=-1)
 
 
 class ResidualBranches(nn.Module):
-    """What `Residual` says; `x [B, H, W, C]` -> the same shape."""
+    """A `Residual` as a module; `x [B, H, W, C]` -> the same shape. Further attributes as of `Branches`."""
 
     block: Residual
-    style: Style
+    epsilon: float = 1e-3
+    momentum: float = 0.9
+    norm_scale: bool = True
+    count_padding: bool = True
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
-        y = Branches(self.block.branches, self.style, self.dtype, name="branches")(x, batch_stats_in)
+        y = Branches(
+            self.block.branches,
+            epsilon=self.epsilon,
+            momentum=self.momentum,
+            norm_scale=self.norm_scale,
+            count_padding=self.count_padding,
+            dtype=self.dtype,
+            name="branches",
+        )(x, batch_stats_in)
         y = x + self.block.scale * nn.Conv(x.shape[-1], (1, 1), dtype=self.dtype, name="conv")(y)
         return nn.relu(y) if self.block.relu else y
 
 
 class PartStage(nn.Module):
-    """The parts of one resolution, one after the other, each with its name."""
+    """The parts of one resolution, one after the other, each with its name. Further attributes as of `Branches`."""
 
     parts: tuple[tuple[str, Part], ...]
-    style: Style
+    epsilon: float = 1e-3
+    momentum: float = 0.9
+    norm_scale: bool = True
+    count_padding: bool = True
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
+        norm: dict[str, Any] = dict(epsilon=self.epsilon, momentum=self.momentum, norm_scale=self.norm_scale, dtype=self.dtype)
         for name, part in self.parts:
             if isinstance(part, Max):
-                x = max_pool(x, part.size, part.stride, part.padding, part.ceil)
+                x = _max(part, x)
             elif isinstance(part, Conv):
-                x = ConvNorm(part, self.style, self.dtype, name=name)(x, batch_stats_in)
+                x = ConvNorm(part, **norm, name=name)(x, batch_stats_in)
             elif isinstance(part, Mixed):
-                x = Branches(part.branches, self.style, self.dtype, name=name)(x, batch_stats_in)
+                x = Branches(part.branches, **norm, count_padding=self.count_padding, name=name)(x, batch_stats_in)
             else:
-                x = ResidualBranches(part, self.style, self.dtype, name=name)(x, batch_stats_in)
+                x = ResidualBranches(part, **norm, count_padding=self.count_padding, name=name)(x, batch_stats_in)
         return batch | {"x": x}
 
 
@@ -195,12 +222,12 @@ Parts = tuple[tuple[str, Part], ...]
 
 
 def widened(conv: Conv, width: float) -> int:
-    """The outputs of `conv` at `width`, rounded down."""
+    """Multiplies the outputs of `conv` by `width`, rounded down."""
     return int(conv.width * width + 1e-6)
 
 
 def scaled(part: Any, width: float) -> Any:
-    """A part, or a tuple of them, with the widths of its convolutions multiplied. Raises ValueError: one is left without outputs."""
+    """Multiplies the widths of the convolutions in a part, or in a tuple of parts. Raises ValueError: one is left without outputs."""
     if isinstance(part, tuple):
         return tuple(scaled(one, width) for one in part)
     if isinstance(part, Conv):

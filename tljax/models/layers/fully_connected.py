@@ -60,7 +60,7 @@ class FullyConnected(nn.Module):
         return batch | {"x": _dropped(x, self.dropout, AFTER, train)}
 
 
-def layout(widths: Sequence[int], size: int, sliding: bool, dropout: tuple[float, str], dtype: Any) -> tuple[Stage, ...]:
+def layout(widths: Sequence[int], *, size: int, sliding: bool, dropout: tuple[float, str], dtype: Any) -> tuple[Stage, ...]:
     """The stages ``fc6``, ``fc7``, ... of these `widths`, as in `Backbone.layout`."""
     first = tuple(
         stage("fc6", FirstFullyConnected, width=width, size=size, sliding=sliding, dropout=dropout, dtype=dtype) for width in widths[:1]

@@ -11,22 +11,18 @@ import jax.numpy as jnp
 from tljax.models.layers.activations import ACTIVATIONS
 from tljax.models.layers.convolution import DepthwiseConv, Padding, image_conv, pointwise
 from tljax.models.layers.normalization import batch_norm
-from tljax.models.transfer import Backbone, Batch, at_least_float32, stage
-
-Style = tuple[str, float, float]
-"""Padding at stride 2 (``"symmetric"``: `size // 2` on every side, PyTorch; ``"asymmetric"``: TensorFlow's SAME), epsilon and momentum of
-BatchNorm."""
+from tljax.models.transfer import Backbone, Batch, Stage, at_least_float32, stage
 
 
 class Spec(NamedTuple):
-    """One block.
+    """One block as data.
 
     Attributes:
       name: of its module.
       kernel: side of the depthwise kernel.
-      stride: of that convolution.
-      inner: its channels.
-      width: outputs.
+      stride: of the depthwise convolution.
+      expanded: channels of the depthwise convolution.
+      width: channels of the output.
       squeeze: channels of squeeze-and-excitation; 0: none.
       activation: of the block, a key of `ACTIVATIONS`.
       gates: the two activations of squeeze-and-excitation.
@@ -36,7 +32,7 @@ class Spec(NamedTuple):
     name: str
     kernel: int
     stride: int
-    inner: int
+    expanded: int
     width: int
     squeeze: int = 0
     activation: str = "relu6"
@@ -44,10 +40,15 @@ class Spec(NamedTuple):
     drop_path: float = 0.0
 
 
-class Plan(NamedTuple):
-    """A network: channels of its first convolution, its blocks by stage, channels and activation of its last convolution.
+class Network(NamedTuple):
+    """A whole network as data.
 
-    And the channels of a layer after pooling; 0: there is none.
+    Attributes:
+      stem: channels of the first convolution.
+      stages: the blocks of each stage.
+      last: channels of the last convolution.
+      activation: of the first and the last convolution.
+      penultimate: channels of a layer after pooling; 0: there is none.
     """
 
     stem: int
@@ -58,13 +59,16 @@ class Plan(NamedTuple):
 
 
 def divisible(channels: float) -> int:
-    """The multiple of 8 that is nearest to `channels`, but neither 0 nor below nine tenths of it."""
+    """Rounds `channels` to the nearest multiple of 8, but neither to 0 nor below nine tenths of it."""
     near = max(8, int(channels + 4) // 8 * 8)
     return near + 8 if near < 0.9 * channels else near
 
 
 def same(padding: str, size: int) -> Padding:
-    """What a convolution of this size is padded by."""
+    """The padding of a convolution of this size.
+
+    ``"symmetric"``: `size // 2` on every side (PyTorch); ``"asymmetric"``: TensorFlow's SAME. They differ at stride 2.
+    """
     return "SAME" if padding == "asymmetric" else ((size // 2, size // 2), (size // 2, size // 2))
 
 
@@ -73,14 +77,16 @@ class Stem(nn.Module):
 
     width: int
     activation: str
-    style: Style
+    padding: str
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
-        padding, epsilon, momentum = self.style
-        x = image_conv(self.width, 2, same(padding, 3), self.dtype, "conv")(batch["x"])
-        return batch | {"x": ACTIVATIONS[self.activation](batch_norm(batch_stats_in, self.dtype, "bn", epsilon, momentum)(x))}
+        x = image_conv(self.width, stride=2, padding=same(self.padding, 3), dtype=self.dtype, name="conv")(batch["x"])
+        x = batch_norm(batch_stats_in, self.dtype, "bn", epsilon=self.epsilon, momentum=self.momentum)(x)
+        return batch | {"x": ACTIVATIONS[self.activation](x)}
 
 
 class LastConv(nn.Module):
@@ -88,18 +94,19 @@ class LastConv(nn.Module):
 
     width: int
     activation: str
-    style: Style
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
-        _, epsilon, momentum = self.style
         x = pointwise(self.width, self.dtype, "conv")(batch["x"])
-        return batch | {"x": ACTIVATIONS[self.activation](batch_norm(batch_stats_in, self.dtype, "bn", epsilon, momentum)(x))}
+        x = batch_norm(batch_stats_in, self.dtype, "bn", epsilon=self.epsilon, momentum=self.momentum)(x)
+        return batch | {"x": ACTIVATIONS[self.activation](x)}
 
 
 class SqueezeExcite(nn.Module):
-    """``x * gate(expand(activation(reduce(mean of x))))`` with 1x1 convolutions (Hu et al. 2018); `[B, H, W, C]` stays."""
+    """``x * gate(expand(activation(reduce(mean of x))))`` with 1x1 convolutions (Hu et al. 2018); `[B, H, W, C]` -> the same shape."""
 
     width: int
     gates: tuple[str, str]
@@ -114,24 +121,26 @@ class SqueezeExcite(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Wider by a 1x1 convolution, a depthwise convolution, squeeze-and-excitation, narrower by a 1x1 convolution without activation.
+    """1x1 convolution to `expanded` channels, depthwise convolution, squeeze-and-excitation, 1x1 convolution without activation.
 
-    `x [B, H, W, C]` -> `[B, H/stride, W/stride, width]`; added to `x` where the shape stays. Where `inner` is C, nothing widens.
+    `x [B, H, W, C]` -> `[B, H/stride, W/stride, width]`; added to `x` where the shape stays. Where `expanded` is C, the first convolution
+    is left out.
     """
 
     spec: Spec
-    style: Style
+    padding: str
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool, batch_stats_in: bool) -> jax.Array:
-        spec, (padding, epsilon, momentum) = self.spec, self.style
-        activation = ACTIVATIONS[spec.activation]
-        norm = functools.partial(batch_norm, batch_stats_in, self.dtype, epsilon=epsilon, momentum=momentum)
+        spec, activation = self.spec, ACTIVATIONS[self.spec.activation]
+        norm = functools.partial(batch_norm, batch_stats_in, self.dtype, epsilon=self.epsilon, momentum=self.momentum)
         y = x
-        if spec.inner != x.shape[-1]:
-            y = activation(norm(name="expand_bn")(pointwise(spec.inner, self.dtype, "expand")(y)))
-        y = DepthwiseConv(spec.kernel, spec.stride, same(padding, spec.kernel), self.dtype, name="depthwise")(y)
+        if spec.expanded != x.shape[-1]:
+            y = activation(norm(name="expand_bn")(pointwise(spec.expanded, self.dtype, "expand")(y)))
+        y = DepthwiseConv(spec.kernel, spec.stride, same(self.padding, spec.kernel), self.dtype, name="depthwise")(y)
         y = activation(norm(name="depthwise_bn")(y))
         if spec.squeeze:
             y = SqueezeExcite(spec.squeeze, spec.gates, self.dtype, name="se")(y)
@@ -145,31 +154,43 @@ class InvertedStage(nn.Module):
     """The blocks of one resolution."""
 
     specs: tuple[Spec, ...]
-    style: Style
+    padding: str
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
+        common: dict[str, Any] = dict(padding=self.padding, epsilon=self.epsilon, momentum=self.momentum, dtype=self.dtype)
         for spec in self.specs:
-            x = InvertedResidual(spec, self.style, self.dtype, name=spec.name)(x, train, batch_stats_in)
+            x = InvertedResidual(spec, **common, name=spec.name)(x, train, batch_stats_in)
         return batch | {"x": x}
 
 
-def backbone(plan: Plan, style: Style, in_channels: int, input_size: tuple[int, ...], dtype: str, tail: tuple[Any, ...] = ()) -> Backbone:
-    """Stages ``stem``, those of the plan, ``last`` and those of `tail`, which is given as in `Backbone.layout`.
+def backbone(
+    network: Network,
+    *,
+    padding: str,
+    epsilon: float,
+    momentum: float,
+    in_channels: int,
+    input_size: tuple[int, ...],
+    dtype: str,
+    tail: tuple[Stage, ...] = (),
+) -> Backbone:
+    """Stages ``stem``, those of the network, ``last``, and the further ones in `tail`.
 
     Raises:
       ValueError: an unknown padding, an epsilon or momentum outside its range.
     """
-    padding, epsilon, momentum = style
     if padding not in ("symmetric", "asymmetric") or epsilon <= 0 or not 0 <= momentum < 1:
         raise ValueError(f"padding={padding!r} is symmetric or asymmetric, epsilon={epsilon} above 0, momentum={momentum} in [0, 1)")
-    compute = jnp.dtype(dtype)
+    norm: dict[str, Any] = dict(epsilon=epsilon, momentum=momentum, dtype=jnp.dtype(dtype))
     layout = (
-        stage("stem", Stem, width=plan.stem, activation=plan.activation, style=style, dtype=compute),
-        *(stage(name, InvertedStage, specs=specs, style=style, dtype=compute) for name, specs in plan.stages.items()),
-        stage("last", LastConv, width=plan.last, activation=plan.activation, style=style, dtype=compute),
+        stage("stem", Stem, width=network.stem, activation=network.activation, padding=padding, **norm),
+        *(stage(name, InvertedStage, specs=specs, padding=padding, **norm) for name, specs in network.stages.items()),
+        stage("last", LastConv, width=network.last, activation=network.activation, **norm),
         *tail,
     )
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

@@ -36,10 +36,12 @@ def max_pool(x: jax.Array, size: int, stride: int, padding: int = 0, ceil_mode: 
     Raises:
       ValueError: an image smaller than one window.
     """
-    return nn.max_pool(x, (size, size), (stride, stride), [ceil_padding(n, size, stride, padding, ceil_mode) for n in x.shape[1:3]])
+    return nn.max_pool(
+        x, (size, size), (stride, stride), [ceil_padding(n, size, stride, padding=padding, ceil_mode=ceil_mode) for n in x.shape[1:3]]
+    )
 
 
-def ceil_padding(length: int, size: int, stride: int, padding: int, ceil_mode: bool) -> tuple[int, int]:
+def ceil_padding(length: int, size: int, stride: int, *, padding: int, ceil_mode: bool) -> tuple[int, int]:
     """What lies before and after one axis of `length`, so that windows that must fit give the size that `max_pool` tells."""
     room = length + 2 * padding - size
     steps = -(-room // stride) if ceil_mode else room // stride

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tljax.models.layers.inverted_residual import Plan
+from tljax.models.layers.inverted_residual import Network
 from tljax.weights.keymap import Shapes, table, translate
 from tljax.weights.rules import keras as keras_rules
 from tljax.weights.rules.layers import Rules
@@ -18,7 +18,7 @@ BN = ("expand_bn", "depthwise_bn", "project_bn")
 LAYERS = ("expand", BN[0], "depthwise", BN[1], "se/reduce", "se/expand", "project", BN[2])
 """Our names of a block's layers, in the order in which they run."""
 
-Candidates = Iterable[tuple[str, Plan]]
+Candidates = Iterable[tuple[str, Network]]
 """Call expressions, and the networks that they stand for."""
 
 
@@ -74,8 +74,8 @@ def infer(family: str, shapes: Shapes, candidates: Callable[[frozenset[str]], Ca
     own = {path: shape for path, shape in found.items() if not path.startswith("params/head/")}
     blocks = frozenset(part for path in own for part in path.split("/") if part.startswith("block"))
     nearest: list[tuple[int, str]] = []
-    for expression, plan in candidates(blocks):
-        expected = kernels(plan, stem[2])
+    for expression, network in candidates(blocks):
+        expected = kernels(network, stem[2])
         if expected == own:
             return {"model": expression, "num_classes": head[-1], "in_channels": stem[2]}
         differing = [path for path in (*expected, *own) if expected.get(path) != own.get(path)]
@@ -86,24 +86,24 @@ def infer(family: str, shapes: Shapes, candidates: Callable[[frozenset[str]], Ca
     raise ValueError(min(nearest)[1])
 
 
-def kernels(plan: Plan, channels: int) -> dict[str, tuple[int, ...]]:
+def kernels(network: Network, channels: int) -> dict[str, tuple[int, ...]]:
     """Our paths and shapes of a network's kernels, without the head's."""
-    out: dict[str, tuple[int, ...]] = {"stem/conv": (3, 3, channels, plan.stem)}
-    inputs = plan.stem
-    for stage, specs in plan.stages.items():
+    out: dict[str, tuple[int, ...]] = {"stem/conv": (3, 3, channels, network.stem)}
+    inputs = network.stem
+    for stage, specs in network.stages.items():
         for spec in specs:
             convs = {
-                "expand": (1, 1, inputs, spec.inner) if spec.inner != inputs else None,
-                "depthwise": (spec.kernel, spec.kernel, 1, spec.inner),
-                "se/reduce": (1, 1, spec.inner, spec.squeeze) if spec.squeeze else None,
-                "se/expand": (1, 1, spec.squeeze, spec.inner) if spec.squeeze else None,
-                "project": (1, 1, spec.inner, spec.width),
+                "expand": (1, 1, inputs, spec.expanded) if spec.expanded != inputs else None,
+                "depthwise": (spec.kernel, spec.kernel, 1, spec.expanded),
+                "se/reduce": (1, 1, spec.expanded, spec.squeeze) if spec.squeeze else None,
+                "se/expand": (1, 1, spec.squeeze, spec.expanded) if spec.squeeze else None,
+                "project": (1, 1, spec.expanded, spec.width),
             }
             out |= {f"{stage}/{spec.name}/{name}": shape for name, shape in convs.items() if shape}
             inputs = spec.width
-    out["last/conv"] = (1, 1, inputs, plan.last)
-    if plan.penultimate:
-        out["penultimate/fc"] = (plan.last, plan.penultimate)
+    out["last/conv"] = (1, 1, inputs, network.last)
+    if network.penultimate:
+        out["penultimate/fc"] = (network.last, network.penultimate)
     return {f"params/backbone/{path}/kernel": shape for path, shape in out.items()}
 
 

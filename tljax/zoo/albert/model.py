@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from tljax.models.create import backbones
 from tljax.models.transfer import Backbone, Batch, stage
-from tljax.zoo.bert.model import POOLS, Block, Embed, Pooler, check, inputs
+from tljax.zoo.bert.model import POOLS, Block, Embed, Pooler, check, check_tokens, inputs
 
 SIZES = {"albert_base": (768, 12, 12), "albert_large": (1024, 24, 16), "albert_xlarge": (2048, 24, 16), "albert_xxlarge": (4096, 12, 64)}
 """Name -> width, depth, heads (table 1 of the paper; heads as published)."""
@@ -63,7 +63,8 @@ def albert(
 
     `embedding` is the width of the word embeddings, which a linear layer takes to `width`.
     """
-    check(width, heads, depth, pool, activation, dropout, positions, vocab_size, input_size)
+    check(width=width, heads=heads, depth=depth, pool=pool, activation=activation, dropout=dropout)
+    check_tokens(vocab_size, room=positions, input_size=input_size)
     compute = jnp.dtype(dtype)
     layout = (
         stage(

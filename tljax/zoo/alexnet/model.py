@@ -1,4 +1,4 @@
-"""AlexNet in the variant of Krizhevsky 2014 ("One weird trick"), which torchvision publishes weights for: one column, no normalisation."""
+"""AlexNet in the variant of Krizhevsky 2014 ("One weird trick"), which torchvision publishes weights for: one column, no normalization."""
 
 from typing import Any
 
@@ -64,5 +64,5 @@ def alexnet(
         raise ValueError(f"alexnet: width={width} and fc={fc} must be 1 or more")
     compute = jnp.dtype(dtype)
     maps = tuple(stage(f"stage{i}", ConvStage, width=width, convs=convs, dtype=compute) for i, convs in enumerate(STAGES, 1))
-    top = fully_connected.layout(fc, MAP, False, (dropout, fully_connected.BEFORE), compute)
+    top = fully_connected.layout(fc, size=MAP, sliding=False, dropout=(dropout, fully_connected.BEFORE), dtype=compute)
     return Backbone((*maps, *top), inputs=(("x", (*input_size, in_channels), "float32"),))

@@ -113,18 +113,22 @@ def inputs(tokens: int, segments: int) -> tuple[tuple[str, tuple[int, ...], str]
     return tuple((name, (tokens,), "int32") for name in names)
 
 
-def check(
-    width: int, heads: int, depth: int, pool: str, activation: str, dropout: float, room: int, vocab_size: int, input_size: tuple[int, ...]
-) -> None:
-    """Raises ValueError: an argument of a text encoder outside its range; `room` is the number of tokens that it has positions for."""
+def check(*, width: int, heads: int, depth: int, pool: str, activation: str, dropout: float) -> None:
+    """Raises ValueError: an argument of a text encoder outside its range."""
     if pool not in POOLS or activation not in ACTIVATIONS:
         raise ValueError(f"pool={pool!r} must be one of {', '.join(POOLS)}, activation={activation!r} one of {', '.join(ACTIVATIONS)}")
     if min(width, heads) < 1 or not 1 <= depth <= 100 or width % heads:
-        raise ValueError(f"width={width}, depth={depth}, heads={heads}: wanted are 1 to 100 blocks, and a width that the heads divide")
-    if not 0 <= dropout < 1 or vocab_size < 1:
-        raise ValueError(f"dropout={dropout} must lie in [0, 1), and vocab_size={vocab_size} be at least 1")
+        raise ValueError(f"width={width}, depth={depth}, heads={heads}: expected 1 to 100 blocks, and a width that the heads divide")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout={dropout} must lie in [0, 1)")
+
+
+def check_tokens(vocab_size: int, *, room: int, input_size: tuple[int, ...]) -> None:
+    """Raises ValueError: an empty vocabulary, or texts longer than the `room` tokens that there are positions for."""
+    if vocab_size < 1:
+        raise ValueError(f"vocab_size={vocab_size} must be at least 1")
     if len(input_size) != 1 or not 1 <= input_size[0] <= room:
-        raise ValueError(f"input_size={tuple(input_size)}: wanted is (tokens,), 1 to {room}, for which there are positions")
+        raise ValueError(f"input_size={tuple(input_size)}: expected (tokens,), 1 to {room}, as many as there are positions")
 
 
 @backbones.register
@@ -167,7 +171,8 @@ def bert(
     Raises:
       ValueError: an argument outside its range.
     """
-    check(width, heads, depth, pool, activation, dropout, positions - offset, vocab_size, input_size)
+    check(width=width, heads=heads, depth=depth, pool=pool, activation=activation, dropout=dropout)
+    check_tokens(vocab_size, room=positions - offset, input_size=input_size)
     compute = jnp.dtype(dtype)
     block = dict(heads=heads, mlp_dim=mlp_dim or 4 * width, activation=activation, dropout=dropout, epsilon=epsilon, dtype=compute)
     layout = (

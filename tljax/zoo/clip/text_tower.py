@@ -101,7 +101,7 @@ def text_tower(
         )
     fixed = pool == "end"
     if len(input_size) != 1 or not (positions if fixed else 1) <= input_size[0] <= positions:
-        raise ValueError(f"input_size={tuple(input_size)}: wanted is (tokens,), {f'{positions}' if fixed else f'1 to {positions}'} of them")
+        raise ValueError(f"input_size={tuple(input_size)}: expected (tokens,), {f'{positions}' if fixed else f'1 to {positions}'} of them")
     compute, mlp_dim = jnp.dtype(dtype), mlp_dim or 4 * width
     block = dict(heads=heads, mlp_dim=mlp_dim, activation=activation, causal=causal, dropout=dropout, epsilon=epsilon, dtype=compute)
     layout = (

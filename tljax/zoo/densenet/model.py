@@ -1,6 +1,7 @@
 """DenseNet (Huang et al. 2017), bottlenecked and compressed (DenseNet-BC), as for ImageNet."""
 
-from typing import Any, NamedTuple
+import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -20,16 +21,7 @@ DEPTHS = {
 """Layers -> dense layers of each stage, growth rate, channels of the stem (table 1)."""
 
 
-class Style(NamedTuple):
-    """What is the same in all stages."""
-
-    growth: int
-    bottleneck: int
-    dropout: float
-    epsilon: float
-
-
-def norm_relu(x: jax.Array, batch_stats_in: bool, epsilon: float, dtype: Any, name: str) -> jax.Array:
+def norm_relu(x: jax.Array, *, batch_stats_in: bool, epsilon: float, dtype: Any, name: str) -> jax.Array:
     """BatchNorm, then ReLU."""
     return nn.relu(batch_norm(batch_stats_in, dtype, name, epsilon)(x))
 
@@ -46,23 +38,26 @@ class Stem(nn.Module):
         x = nn.Conv(self.width, (7, 7), 2, 3, use_bias=False, dtype=self.dtype, kernel_init=nn.initializers.he_normal(), name="conv")(
             batch["x"]
         )
-        x = norm_relu(x, batch_stats_in, self.epsilon, self.dtype, "norm")
+        x = norm_relu(x, batch_stats_in=batch_stats_in, epsilon=self.epsilon, dtype=self.dtype, name="norm")
         return batch | {"x": nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))}
 
 
 class DenseLayer(nn.Module):
     """``concat(x, conv3x3(relu(norm(conv1x1(relu(norm(x)))))))``: `[B, H, W, C]` -> `[B, H, W, C + growth]`."""
 
-    style: Style
+    growth: int
+    bottleneck: int
+    dropout: float
+    epsilon: float
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool, batch_stats_in: bool) -> jax.Array:
-        growth, bottleneck, dropout, epsilon = self.style
-        y = norm_relu(x, batch_stats_in, epsilon, self.dtype, "norm1")
-        y = norm_relu(pointwise(bottleneck * growth, self.dtype, "conv1")(y), batch_stats_in, epsilon, self.dtype, "norm2")
-        y = nn.Conv(growth, (3, 3), padding=1, use_bias=False, dtype=self.dtype, kernel_init=nn.initializers.he_normal(), name="conv2")(y)
-        return jnp.concatenate([x, nn.Dropout(dropout, deterministic=not train)(y)], axis=-1)
+        act = functools.partial(norm_relu, batch_stats_in=batch_stats_in, epsilon=self.epsilon, dtype=self.dtype)
+        y = pointwise(self.bottleneck * self.growth, self.dtype, "conv1")(act(x, name="norm1"))
+        conv = functools.partial(nn.Conv, padding=1, use_bias=False, dtype=self.dtype, kernel_init=nn.initializers.he_normal())
+        y = conv(self.growth, (3, 3), name="conv2")(act(y, name="norm2"))
+        return jnp.concatenate([x, nn.Dropout(self.dropout, deterministic=not train)(y)], axis=-1)
 
 
 class Transition(nn.Module):
@@ -74,7 +69,8 @@ class Transition(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
-        x = pointwise(self.width, self.dtype, "conv")(norm_relu(x, batch_stats_in, self.epsilon, self.dtype, "norm"))
+        x = norm_relu(x, batch_stats_in=batch_stats_in, epsilon=self.epsilon, dtype=self.dtype, name="norm")
+        x = pointwise(self.width, self.dtype, "conv")(x)
         return nn.avg_pool(x, (2, 2), (2, 2))
 
 
@@ -83,16 +79,21 @@ class DenseStage(nn.Module):
 
     layers: int
     width: int
-    style: Style
+    growth: int
+    bottleneck: int
+    dropout: float
+    epsilon: float
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
         if self.width:
-            x = Transition(self.width, self.style.epsilon, self.dtype, name="transition")(x, batch_stats_in)
+            x = Transition(self.width, epsilon=self.epsilon, dtype=self.dtype, name="transition")(x, batch_stats_in)
+        sizes: dict[str, Any] = dict(growth=self.growth, bottleneck=self.bottleneck)
+        common: dict[str, Any] = dict(dropout=self.dropout, epsilon=self.epsilon, dtype=self.dtype)
         for i in range(1, self.layers + 1):
-            x = DenseLayer(self.style, self.dtype, name=f"layer{i}")(x, train, batch_stats_in)
+            x = DenseLayer(**sizes, **common, name=f"layer{i}")(x, train, batch_stats_in)
         return batch | {"x": x}
 
 
@@ -104,7 +105,8 @@ class FinalNorm(nn.Module):
 
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
-        return batch | {"x": norm_relu(batch["x"], batch_stats_in, self.epsilon, self.dtype, "norm")}
+        common: dict[str, Any] = dict(epsilon=self.epsilon, dtype=self.dtype)
+        return batch | {"x": norm_relu(batch["x"], batch_stats_in=batch_stats_in, **common, name="norm")}
 
 
 def densenet(
@@ -131,34 +133,16 @@ def densenet(
       input_size: height, width; any other size runs too.
       dtype: of the computation.
     """
-    compute, style = jnp.dtype(dtype), Style(growth, bottleneck, dropout, epsilon)
-    layout: list[Stage] = [stage("stem", Stem, width=width, epsilon=epsilon, dtype=compute)]
+    common: dict[str, Any] = dict(epsilon=epsilon, dtype=jnp.dtype(dtype))
+    dense: dict[str, Any] = dict(growth=growth, bottleneck=bottleneck, dropout=dropout, **common)
+    layout: list[Stage] = [stage("stem", Stem, width=width, **common)]
     for i, count in enumerate(layers):
         width = width // 2 if i else width  # compression by half (section 3, "Compression")
-        layout.append(stage(f"stage{i + 1}", DenseStage, layers=count, width=width if i else 0, style=style, dtype=compute))
+        layout.append(stage(f"stage{i + 1}", DenseStage, layers=count, width=width if i else 0, **dense))
         width += count * growth
-    return Backbone(
-        (*layout, stage("norm", FinalNorm, epsilon=epsilon, dtype=compute)), inputs=(("x", (*input_size, in_channels), "float32"),)
-    )
+    layout.append(stage("norm", FinalNorm, **common))
+    return Backbone(tuple(layout), inputs=(("x", (*input_size, in_channels), "float32"),))
 
 
-def _register(depth: int) -> None:
-    published = DEPTHS[depth]
-
-    @backbones.register(f"densenet{depth}")
-    def build(
-        layers: tuple[int, ...] = published[0],
-        growth: int = published[1],
-        width: int = published[2],
-        bottleneck: int = 4,
-        dropout: float = 0.0,
-        epsilon: float = 1e-5,
-        in_channels: int = 3,
-        input_size: tuple[int, int] = (224, 224),
-        dtype: str = "float32",
-    ) -> Backbone:
-        return densenet(layers, growth, width, bottleneck, dropout, epsilon, in_channels, input_size, dtype)
-
-
-for _depth in DEPTHS:
-    _register(_depth)
+for _depth, (_layers, _growth, _width) in DEPTHS.items():
+    backbones.register(f"densenet{_depth}")(functools.partial(densenet, layers=_layers, growth=_growth, width=_width))

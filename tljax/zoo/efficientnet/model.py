@@ -1,13 +1,14 @@
 """EfficientNet B0 to B7 (Tan and Le 2019): one network, its width, depth and resolution scaled together."""
 
+import functools
 import math
 
 from tljax.models.create import backbones
-from tljax.models.layers.inverted_residual import Plan, Spec, backbone, divisible
+from tljax.models.layers.inverted_residual import Network, Spec, backbone, divisible
 from tljax.models.transfer import Backbone
 
 ROWS = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
-"""Kernel, stride of the first block, how many times wider inside, channels and number of the blocks (table 1 of the paper)."""
+"""Kernel, stride of the first block, expansion factor, channels and number of the blocks (table 1 of the paper)."""
 
 STAGES = ((1,), (2,), (3,), (4, 5), (6, 7))
 """The numbers of the rows in ``stage1`` to ``stage5``: one stage per resolution."""
@@ -25,20 +26,28 @@ VARIANTS = {
 """Name -> width, depth, resolution (the authors' code)."""
 
 
-def plan(width: float, depth: float, drop_path: float = 0.0) -> Plan:
+def plan(width: float, depth: float, drop_path: float = 0.0) -> Network:
     """The network of these multipliers, see `efficientnet`; the blocks of a row are named ``block<row>_0``, ``block<row>_1``, ..."""
     counts = [math.ceil(repeats * depth) for *_, repeats in ROWS]
     inputs, done, rows = divisible(32 * width), 0, []
     for number, ((kernel, stride, ratio, channels, _), count) in enumerate(zip(ROWS, counts, strict=True), 1):
         row = []
         for i in range(count):
-            outputs, rate = divisible(channels * width), drop_path * done / sum(counts)
-            step, squeeze = stride if i == 0 else 1, max(1, inputs // 4)
-            row.append(Spec(f"block{number}_{i}", kernel, step, ratio * inputs, outputs, squeeze, "silu", ("silu", "sigmoid"), rate))
-            inputs, done = outputs, done + 1
+            spec = Spec(
+                name=f"block{number}_{i}",
+                kernel=kernel,
+                stride=stride if i == 0 else 1,
+                expanded=ratio * inputs,
+                width=divisible(channels * width),
+                squeeze=max(1, inputs // 4),
+                activation="silu",
+                drop_path=drop_path * done / sum(counts),
+            )
+            row.append(spec)
+            inputs, done = spec.width, done + 1
         rows.append(tuple(row))
     stages = {f"stage{i}": sum((rows[n - 1] for n in numbers), ()) for i, numbers in enumerate(STAGES, 1)}
-    return Plan(divisible(32 * width), stages, divisible(1280 * width), "silu")
+    return Network(stem=divisible(32 * width), stages=stages, last=divisible(1280 * width), activation="silu")
 
 
 def efficientnet(
@@ -70,26 +79,16 @@ def efficientnet(
     """
     if width <= 0 or depth <= 0 or not 0 <= drop_path < 1:
         raise ValueError(f"width={width} and depth={depth} must be above 0, drop_path={drop_path} a rate in [0, 1)")
-    return backbone(plan(width, depth, drop_path), (padding, epsilon, momentum), in_channels, input_size, dtype)
+    return backbone(
+        plan(width, depth, drop_path),
+        padding=padding,
+        epsilon=epsilon,
+        momentum=momentum,
+        in_channels=in_channels,
+        input_size=input_size,
+        dtype=dtype,
+    )
 
 
-def _register(name: str, width: float, depth: float, side: int) -> None:
-    defaults = (width, depth)
-
-    @backbones.register(name)
-    def build(
-        width: float = defaults[0],
-        depth: float = defaults[1],
-        drop_path: float = 0.0,
-        padding: str = "symmetric",
-        epsilon: float = 1e-5,
-        momentum: float = 0.9,
-        in_channels: int = 3,
-        input_size: tuple[int, int] = (side, side),
-        dtype: str = "float32",
-    ) -> Backbone:
-        return efficientnet(width, depth, drop_path, padding, epsilon, momentum, in_channels, input_size, dtype)
-
-
-for _name, _variant in VARIANTS.items():
-    _register(_name, *_variant)
+for _name, (_width, _depth, _side) in VARIANTS.items():
+    backbones.register(_name)(functools.partial(efficientnet, width=_width, depth=_depth, input_size=(_side, _side)))

@@ -1,9 +1,11 @@
 """GoogLeNet (Szegedy et al. 2015, table 1) with BatchNorm, in the variant that torchvision publishes weights for."""
 
+from typing import Any
+
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers.branches import Conv, Max, Mixed, Parts, PartStage, Style, scaled
+from tljax.models.layers.branches import Conv, Max, Mixed, Parts, PartStage, scaled
 from tljax.models.transfer import Backbone, stage
 
 HALVED = Max(3, 2, ceil=True)
@@ -69,6 +71,6 @@ def googlenet(
     """
     if width <= 0:
         raise ValueError(f"googlenet: width={width} must be positive")
-    style, compute = Style(epsilon, momentum), jnp.dtype(dtype)
-    layout = tuple(stage(name, PartStage, parts=scaled(parts, width), style=style, dtype=compute) for name, parts in STAGES.items())
+    common: dict[str, Any] = dict(epsilon=epsilon, momentum=momentum, dtype=jnp.dtype(dtype))
+    layout = tuple(stage(name, PartStage, parts=scaled(parts, width), **common) for name, parts in STAGES.items())
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

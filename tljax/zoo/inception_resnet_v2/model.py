@@ -1,9 +1,11 @@
 """Inception-ResNet-v2 (Szegedy et al. 2017, section 3.2), in the variant of the published weights."""
 
+from typing import Any
+
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers.branches import Conv, Max, Mean, Mixed, Parts, PartStage, Residual, Style, scaled
+from tljax.models.layers.branches import Conv, Max, Mean, Mixed, Parts, PartStage, Residual, scaled
 from tljax.models.transfer import Backbone, stage
 from tljax.zoo.inception_v3.model import HALVED, STEM
 
@@ -79,6 +81,6 @@ def inception_resnet_v2(
     """
     if width <= 0 or len(blocks) != 3 or min(blocks) < 0:
         raise ValueError(f"inception_resnet_v2: width={width} must be positive, blocks={blocks} three numbers")
-    style, compute = Style(epsilon, momentum, norm_scale, count_padding=False), jnp.dtype(dtype)
-    layout = tuple(stage(name, PartStage, parts=scaled(parts, width), style=style, dtype=compute) for name, parts in stages(blocks).items())
+    common: dict[str, Any] = dict(epsilon=epsilon, momentum=momentum, norm_scale=norm_scale, count_padding=False, dtype=jnp.dtype(dtype))
+    layout = tuple(stage(name, PartStage, parts=scaled(parts, width), **common) for name, parts in stages(blocks).items())
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

@@ -1,9 +1,11 @@
 """Inception-v3 (Szegedy et al. 2016, section 6)."""
 
+from typing import Any
+
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers.branches import Conv, Max, Mean, Mixed, Parts, PartStage, Style, scaled
+from tljax.models.layers.branches import Conv, Max, Mean, Mixed, Parts, PartStage, scaled
 from tljax.models.transfer import Backbone, stage
 
 ROW, COLUMN = (1, 7), (7, 1)
@@ -104,6 +106,8 @@ def inception_v3(
     """
     if width <= 0:
         raise ValueError(f"inception_v3: width={width} must be positive")
-    style, compute = Style(epsilon, momentum, norm_scale, count_padding), jnp.dtype(dtype)
-    layout = tuple(stage(name, PartStage, parts=scaled(parts, width), style=style, dtype=compute) for name, parts in STAGES.items())
+    common: dict[str, Any] = dict(
+        epsilon=epsilon, momentum=momentum, norm_scale=norm_scale, count_padding=count_padding, dtype=jnp.dtype(dtype)
+    )
+    layout = tuple(stage(name, PartStage, parts=scaled(parts, width), **common) for name, parts in STAGES.items())
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

@@ -1,5 +1,6 @@
 """MobileNetV1 (Howard et al. 2017): depthwise-separable convolutions, any width."""
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -33,15 +34,18 @@ class Stem(nn.Module):
     """3x3 convolution of stride 2, BatchNorm, activation."""
 
     width: int
-    style: tuple[str, str, float, float]
+    activation: str
+    padding: str
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
-        activation, padding, epsilon, momentum = self.style
-        pad: Padding = "SAME" if padding == "asymmetric" else ((1, 1), (1, 1))
-        x = image_conv(self.width, 2, pad, self.dtype, "conv")(batch["x"])
-        return batch | {"x": ACTIVATIONS[activation](batch_norm(batch_stats_in, self.dtype, "bn", epsilon, momentum)(x))}
+        pad: Padding = "SAME" if self.padding == "asymmetric" else ((1, 1), (1, 1))
+        x = image_conv(self.width, stride=2, padding=pad, dtype=self.dtype, name="conv")(batch["x"])
+        x = batch_norm(batch_stats_in, self.dtype, "bn", epsilon=self.epsilon, momentum=self.momentum)(x)
+        return batch | {"x": ACTIVATIONS[self.activation](x)}
 
 
 class Block(nn.Module):
@@ -49,31 +53,39 @@ class Block(nn.Module):
 
     width: int
     stride: int
-    style: tuple[str, str, float, float]
+    activation: str
+    padding: str
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
-        activation, padding, epsilon, momentum = self.style
-        low = 0 if padding == "asymmetric" and self.stride == 2 else 1
+        activation = ACTIVATIONS[self.activation]
+        norm = functools.partial(batch_norm, batch_stats_in, self.dtype, epsilon=self.epsilon, momentum=self.momentum)
+        low = 0 if self.padding == "asymmetric" and self.stride == 2 else 1
         x = DepthwiseConv(3, self.stride, ((low, 1), (low, 1)), self.dtype, name="depthwise")(x)
-        x = ACTIVATIONS[activation](batch_norm(batch_stats_in, self.dtype, "depthwise_bn", epsilon, momentum)(x))
+        x = activation(norm(name="depthwise_bn")(x))
         x = pointwise(self.width, self.dtype, "pointwise")(x)
-        return ACTIVATIONS[activation](batch_norm(batch_stats_in, self.dtype, "pointwise_bn", epsilon, momentum)(x))
+        return activation(norm(name="pointwise_bn")(x))
 
 
 class SeparableStage(nn.Module):
     """The blocks of one resolution, named by their numbers in the whole network."""
 
     blocks: tuple[tuple[int, int, int], ...]
-    style: tuple[str, str, float, float]
+    activation: str
+    padding: str
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
+        common: dict[str, Any] = dict(activation=self.activation, padding=self.padding, epsilon=self.epsilon, momentum=self.momentum)
         for number, width, stride in self.blocks:
-            x = Block(width, stride, self.style, self.dtype, name=f"block{number}")(x, batch_stats_in)
+            x = Block(width, stride, **common, dtype=self.dtype, name=f"block{number}")(x, batch_stats_in)
         return batch | {"x": x}
 
 
@@ -110,13 +122,10 @@ def mobilenet_v1(
         )
     if int(32 * width) < 1:
         raise ValueError(f"mobilenet_v1: width={width} leaves its first layer {int(32 * width)} channels")
-    compute, style = jnp.dtype(dtype), (activation, padding, epsilon, momentum)
+    common: dict[str, Any] = dict(activation=activation, padding=padding, epsilon=epsilon, momentum=momentum, dtype=jnp.dtype(dtype))
     blocks = {number: (number, int(channels * width), stride) for number, channels, stride in BLOCKS}
     layout = (
-        stage("stem", Stem, width=int(32 * width), style=style, dtype=compute),
-        *(
-            stage(f"stage{i}", SeparableStage, blocks=tuple(blocks[n] for n in numbers), style=style, dtype=compute)
-            for i, numbers in enumerate(STAGES, 1)
-        ),
+        stage("stem", Stem, width=int(32 * width), **common),
+        *(stage(f"stage{i}", SeparableStage, blocks=tuple(blocks[n] for n in numbers), **common) for i, numbers in enumerate(STAGES, 1)),
     )
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

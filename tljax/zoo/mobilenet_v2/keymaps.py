@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from tljax.models.layers.inverted_residual import Plan
+from tljax.models.layers.inverted_residual import Network
 from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import Keymap, Shapes, keymaps
@@ -57,7 +57,7 @@ def _keras_rules() -> Rules:
     return table | layers(keras_rules, {"backbone/last/conv": "Conv_1", "backbone/last/bn": "Conv_1_bn"}) | keras_applications.classifier()
 
 
-def _candidates(blocks: frozenset[str], **more: Any) -> Iterator[tuple[str, Plan]]:
+def _candidates(blocks: frozenset[str], **more: Any) -> Iterator[tuple[str, Network]]:
     """The networks of all widths whose depth gives these blocks; there is always that of depth 1."""
     names = {ends: {spec.name for specs in plan(1.0, *ends).stages.values() for spec in specs} for ends in DEPTHS}
     for depth, fixed in [ends for ends in DEPTHS if names[ends] == blocks] or DEPTHS[:1]:

@@ -3,17 +3,17 @@
 import math
 
 from tljax.models.create import backbones
-from tljax.models.layers.inverted_residual import Plan, Spec, backbone, divisible
+from tljax.models.layers.inverted_residual import Network, Spec, backbone, divisible
 from tljax.models.transfer import Backbone
 
 ROWS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
-"""How many times wider inside, channels, number of blocks, stride of the first (table 2 of the paper)."""
+"""Expansion factor, channels, number of blocks, stride of the first (table 2 of the paper)."""
 
 STAGES = ((1,), (2,), (3,), (4, 5), (6, 7))
 """The numbers of the rows in ``stage1`` to ``stage5``: one stage per resolution."""
 
 
-def plan(width: float, depth: float = 1.0, fixed_ends: bool = False) -> Plan:
+def plan(width: float, depth: float = 1.0, fixed_ends: bool = False) -> Network:
     """The network of these multipliers; blocks are named ``block<row>_0``, ``block<row>_1``, ... See `mobilenet_v2`."""
     stem = 32 if fixed_ends else divisible(32 * width)
     inputs, rows = stem, []
@@ -21,11 +21,19 @@ def plan(width: float, depth: float = 1.0, fixed_ends: bool = False) -> Plan:
         row = []
         ends = fixed_ends and number in (1, len(ROWS))
         for i in range(repeats if ends else math.ceil(repeats * depth)):
-            row.append(Spec(f"block{number}_{i}", 3, stride if i == 0 else 1, ratio * inputs, divisible(channels * width)))
-            inputs = divisible(channels * width)
+            spec = Spec(
+                name=f"block{number}_{i}",
+                kernel=3,
+                stride=stride if i == 0 else 1,
+                expanded=ratio * inputs,
+                width=divisible(channels * width),
+            )
+            row.append(spec)
+            inputs = spec.width
         rows.append(tuple(row))
     stages = {f"stage{i}": sum((rows[n - 1] for n in numbers), ()) for i, numbers in enumerate(STAGES, 1)}
-    return Plan(stem, stages, 1280 if fixed_ends else divisible(1280 * max(width, 1.0)), "relu6")
+    last = 1280 if fixed_ends else divisible(1280 * max(width, 1.0))
+    return Network(stem=stem, stages=stages, last=last, activation="relu6")
 
 
 @backbones.register
@@ -58,4 +66,12 @@ def mobilenet_v2(
     """
     if width <= 0 or depth <= 0:
         raise ValueError(f"width={width} and depth={depth} must be above 0")
-    return backbone(plan(width, depth, fixed_ends), (padding, epsilon, momentum), in_channels, input_size, dtype)
+    return backbone(
+        plan(width, depth, fixed_ends),
+        padding=padding,
+        epsilon=epsilon,
+        momentum=momentum,
+        in_channels=in_channels,
+        input_size=input_size,
+        dtype=dtype,
+    )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tljax import registry
-from tljax.models.layers.inverted_residual import Plan
+from tljax.models.layers.inverted_residual import Network
 from tljax.weights.calls import format_call
 from tljax.weights.config import PretrainedConfig
 from tljax.weights.keymap import IDENTITY, POINTWISE_HEAD, Keymap, Shapes, keymaps
@@ -31,12 +31,12 @@ def _blocks(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     inputs = network.stem
     for stage, specs in network.stages.items():
         for spec in specs:
-            absent = ("expand",) * (spec.inner == inputs) + ("se/",) * (not spec.squeeze)
+            absent = ("expand",) * (spec.expanded == inputs) + ("se/",) * (not spec.squeeze)
             yield f"backbone/{stage}/{spec.name}", tuple(layer for layer in LAYERS if not layer.startswith(absent))
             inputs = spec.width
 
 
-def _candidates(blocks: frozenset[str], **arguments: Any) -> Iterator[tuple[str, Plan]]:
+def _candidates(blocks: frozenset[str], **arguments: Any) -> Iterator[tuple[str, Network]]:
     """Yields the networks of all widths: of the size that has these blocks, of both where none has."""
     names = [name for name in VARIANTS if {path.rpartition("/")[2] for path, _ in _blocks(name)} == blocks]
     for name in names or VARIANTS:

@@ -1,16 +1,17 @@
 """MobileNetV3, large and small (Howard et al. 2019): inverted residuals found by search, hard activations, a penultimate layer."""
 
+import functools
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
 
 from tljax.models.create import backbones
-from tljax.models.layers.inverted_residual import Plan, Spec, backbone, divisible
+from tljax.models.layers.inverted_residual import Network, Spec, backbone, divisible
 from tljax.models.transfer import Backbone, Batch, mean_pool, stage
 
 Row = tuple[tuple[int, int, int, bool, str, int], ...]
-"""Blocks of one width: kernel, channels inside and outside, whether squeeze-and-excitation, activation, stride of each."""
+"""Blocks of one width: of each its kernel, expanded and output channels, squeeze-and-excitation or not, activation, stride."""
 
 RE, HS = "relu", "hard_swish"
 
@@ -35,7 +36,13 @@ SMALL: tuple[Row, ...] = (
 
 
 class Variant(NamedTuple):
-    """Its table, the numbers of the rows in ``stage1``, ``stage2``, ... (one stage per resolution), and its penultimate channels."""
+    """One of the two networks.
+
+    Attributes:
+      rows: its table in the paper.
+      stages: the numbers of the rows in ``stage1``, ``stage2``, ...: one stage per resolution.
+      penultimate: channels of the layer after pooling.
+    """
 
     rows: tuple[Row, ...]
     stages: tuple[tuple[int, ...], ...]
@@ -48,25 +55,32 @@ VARIANTS = {
 }
 
 
-def plan(name: str, width: float, ratios: bool, penultimate: bool = True) -> Plan:
+def plan(name: str, width: float, ratios: bool, penultimate: bool = True) -> Network:
     """The network of `VARIANTS` by its name; blocks are named ``block<row>_0``, ``block<row>_1``, ... See `mobilenet_v3`."""
     variant = VARIANTS[name]
     stem = divisible(16 * max(width, 1.0) if ratios else 16 * width)
     inputs, full, rows = stem, 16, []
     for number, blocks in enumerate(variant.rows, 1):
         row = []
-        for i, (kernel, inner, channels, excites, activation, stride) in enumerate(blocks):
-            wide = inner / full * inputs if ratios else inner * width
-            wide = inputs if inner == full else divisible(wide)
-            squeeze = divisible(wide // 4) if excites else 0
-            row.append(
-                Spec(f"block{number}_{i}", kernel, stride, wide, divisible(channels * width), squeeze, activation, ("relu", "hard_sigmoid"))
+        for i, (kernel, listed, channels, excites, activation, stride) in enumerate(blocks):
+            expanded = listed / full * inputs if ratios else listed * width
+            expanded = inputs if listed == full else divisible(expanded)
+            spec = Spec(
+                name=f"block{number}_{i}",
+                kernel=kernel,
+                stride=stride,
+                expanded=expanded,
+                width=divisible(channels * width),
+                squeeze=divisible(expanded // 4) if excites else 0,
+                activation=activation,
+                gates=("relu", "hard_sigmoid"),
             )
-            inputs, full = divisible(channels * width), channels
+            row.append(spec)
+            inputs, full = spec.width, channels
         rows.append(tuple(row))
     stages = {f"stage{i}": sum((rows[n - 1] for n in numbers), ()) for i, numbers in enumerate(variant.stages, 1)}
     last = variant.penultimate if ratios else divisible(variant.penultimate * width)
-    return Plan(stem, stages, divisible(6 * inputs), HS, last if penultimate else 0)
+    return Network(stem=stem, stages=stages, last=divisible(6 * inputs), activation=HS, penultimate=last if penultimate else 0)
 
 
 class Penultimate(nn.Module):
@@ -121,25 +135,17 @@ def mobilenet_v3(
         raise ValueError(f"width={width} must be above 0, dropout={dropout} a rate in [0, 1)")
     network = plan(name, width, ratios, penultimate)
     tail = (stage("penultimate", Penultimate, width=network.penultimate, dropout=dropout, dtype=jnp.dtype(dtype)),) if penultimate else ()
-    return backbone(network, (padding, epsilon, momentum), in_channels, input_size, dtype, tail)
-
-
-def _register(name: str) -> None:
-    @backbones.register(name)
-    def build(
-        width: float = 1.0,
-        ratios: bool = False,
-        penultimate: bool = True,
-        dropout: float = 0.0,
-        padding: str = "symmetric",
-        epsilon: float = 1e-3,
-        momentum: float = 0.9,
-        in_channels: int = 3,
-        input_size: tuple[int, int] = (224, 224),
-        dtype: str = "float32",
-    ) -> Backbone:
-        return mobilenet_v3(name, width, ratios, penultimate, dropout, padding, epsilon, momentum, in_channels, input_size, dtype)
+    return backbone(
+        network,
+        padding=padding,
+        epsilon=epsilon,
+        momentum=momentum,
+        in_channels=in_channels,
+        input_size=input_size,
+        dtype=dtype,
+        tail=tail,
+    )
 
 
 for _name in VARIANTS:
-    _register(_name)
+    backbones.register(_name)(functools.partial(mobilenet_v3, _name))

@@ -1,5 +1,6 @@
 """NASNet-A (Zoph et al. 2018, figure 4 and appendix A.3) in its mobile size: cells found by search."""
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -10,9 +11,6 @@ from tljax.models.create import backbones
 from tljax.models.layers.convolution import DepthwiseConv, pointwise
 from tljax.models.layers.normalization import batch_norm
 from tljax.models.transfer import Backbone, Batch, stage
-
-Norm = tuple[float, float]
-"""Epsilon and momentum of BatchNorm."""
 
 AS_IS, HALVED, PROJECTED = "as it is", "halved", "projected"
 """How a cell takes in the output of the cell before the last: see `Adjust`."""
@@ -27,7 +25,8 @@ class SeparableTwice(nn.Module):
     filters: int
     size: int
     stride: int
-    norm: Norm
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -35,7 +34,7 @@ class SeparableTwice(nn.Module):
         for i, stride in ((1, self.stride), (2, 1)):
             x = DepthwiseConv(self.size, stride, dtype=self.dtype, name=f"depthwise{i}")(nn.relu(x))
             x = pointwise(self.filters, self.dtype, f"pointwise{i}")(x)
-            x = batch_norm(batch_stats_in, self.dtype, f"bn{i}", *self.norm)(x)
+            x = batch_norm(batch_stats_in, self.dtype, f"bn{i}", epsilon=self.epsilon, momentum=self.momentum)(x)
         return x
 
 
@@ -48,7 +47,8 @@ class Adjust(nn.Module):
 
     filters: int
     how: str
-    norm: Norm
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -60,7 +60,7 @@ class Adjust(nn.Module):
             x = jnp.concatenate(halves, axis=-1)
         else:
             x = pointwise(self.filters, self.dtype, "conv")(x)
-        return batch_norm(batch_stats_in, self.dtype, "bn", *self.norm)(x)
+        return batch_norm(batch_stats_in, self.dtype, "bn", epsilon=self.epsilon, momentum=self.momentum)(x)
 
 
 def _mean(x: jax.Array) -> jax.Array:
@@ -74,22 +74,22 @@ class Cell(nn.Module):
     kind: str
     filters: int
     how: str
-    norm: Norm
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, previous: jax.Array, batch_stats_in: bool) -> jax.Array:
-        p = (
-            previous
-            if self.how == AS_IS
-            else Adjust(self.filters, self.how, self.norm, self.dtype, name="adjust")(previous, batch_stats_in)
-        )
+        p = previous if self.how == AS_IS else Adjust(self.filters, self.how, **self._common(), name="adjust")(previous, batch_stats_in)
         h = pointwise(self.filters, self.dtype, "conv")(nn.relu(x))
-        h = batch_norm(batch_stats_in, self.dtype, "bn", *self.norm)(h)
+        h = batch_norm(batch_stats_in, self.dtype, "bn", epsilon=self.epsilon, momentum=self.momentum)(h)
         return self._normal(h, p, batch_stats_in) if self.kind == "normal" else self._reduction(h, p, batch_stats_in)
 
+    def _common(self) -> dict[str, Any]:
+        return dict(epsilon=self.epsilon, momentum=self.momentum, dtype=self.dtype)
+
     def _separable(self, x: jax.Array, size: int, name: str, batch_stats_in: bool, stride: int = 1) -> jax.Array:
-        return SeparableTwice(self.filters, size, stride, self.norm, self.dtype, name=name)(x, batch_stats_in)
+        return SeparableTwice(self.filters, size, stride, **self._common(), name=name)(x, batch_stats_in)
 
     def _normal(self, h: jax.Array, p: jax.Array, batch_stats_in: bool) -> jax.Array:
         one = self._separable(h, 5, "left1", batch_stats_in) + self._separable(p, 3, "right1", batch_stats_in)
@@ -101,9 +101,9 @@ class Cell(nn.Module):
         rows, columns = jax.lax.padtype_to_pads(h.shape[1:3], (3, 3), (2, 2), "SAME")
         padded = jnp.pad(h, ((0, 0), rows, columns, (0, 0)))  # with zeros for the maximum too, though h can be negative
         largest = nn.max_pool(padded, (3, 3), (2, 2))
-        one = self._separable(h, 5, "left1", batch_stats_in, 2) + self._separable(p, 7, "right1", batch_stats_in, 2)
-        two = largest + self._separable(p, 7, "right2", batch_stats_in, 2)
-        three = nn.avg_pool(padded, (3, 3), (2, 2)) + self._separable(p, 5, "right3", batch_stats_in, 2)
+        one = self._separable(h, 5, "left1", batch_stats_in, stride=2) + self._separable(p, 7, "right1", batch_stats_in, stride=2)
+        two = largest + self._separable(p, 7, "right2", batch_stats_in, stride=2)
+        three = nn.avg_pool(padded, (3, 3), (2, 2)) + self._separable(p, 5, "right3", batch_stats_in, stride=2)
         five = self._separable(one, 3, "left4", batch_stats_in) + largest
         return jnp.concatenate([two, three, two + _mean(one), five], axis=-1)
 
@@ -112,7 +112,8 @@ class Stem(nn.Module):
     """3x3 convolution of stride 2 without padding, BatchNorm."""
 
     width: int
-    norm: Norm
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -120,7 +121,7 @@ class Stem(nn.Module):
         x = nn.Conv(self.width, (3, 3), 2, "VALID", use_bias=False, dtype=self.dtype, name="conv")(batch["x"])
         if 0 in x.shape:
             raise ValueError(f"images of {batch['x'].shape[1]} x {batch['x'].shape[2]} pixels are too small for nasnet_mobile")
-        x = batch_norm(batch_stats_in, self.dtype, "bn", *self.norm)(x)
+        x = batch_norm(batch_stats_in, self.dtype, "bn", epsilon=self.epsilon, momentum=self.momentum)(x)
         return batch | {"x": x, "previous": x}
 
 
@@ -129,7 +130,8 @@ class CellStage(nn.Module):
 
     cells: tuple[Spec, ...]
     relu: bool
-    norm: Norm
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -139,22 +141,23 @@ class CellStage(nn.Module):
                 f"{self.name} of nasnet_mobile reads, besides 'x', the input of the cell before it as 'previous' from the batch"
             )
         x, previous = batch["x"], batch["previous"]
+        cell = functools.partial(Cell, epsilon=self.epsilon, momentum=self.momentum, dtype=self.dtype)
         for name, kind, filters, how in self.cells:
-            x, previous = Cell(kind, filters, how, self.norm, self.dtype, name=name)(x, previous, batch_stats_in), x
+            x, previous = cell(kind, filters, how, name=name)(x, previous, batch_stats_in), x
         return batch | {"x": nn.relu(x) if self.relu else x, "previous": previous}
 
 
 def stages(filters: int, cells: int) -> dict[str, tuple[Spec, ...]]:
     """The cells of each stage; `filters` are those of the normal cells in ``stage2``, of which every stage from there on has `cells`."""
     normal = [(f"cell{i}", "normal", HALVED if i == 0 else PROJECTED) for i in range(cells)]
-    found: dict[str, tuple[Spec, ...]] = {"stage1": (("reduction", "reduction", filters // 4, AS_IS),)}
+    cells_of: dict[str, tuple[Spec, ...]] = {"stage1": (("reduction", "reduction", filters // 4, AS_IS),)}
     for i in (2, 3, 4):
         wide = filters << (i - 2)
         # the stem's second cell sees two sizes; after a lone normal cell the older input has the third one's filters already
         how = HALVED if i == 2 else AS_IS if i == 3 and cells == 1 else PROJECTED
         first = ("reduction", "reduction", wide // 2 if i == 2 else wide, how)
-        found[f"stage{i}"] = (first, *((name, kind, wide, how) for name, kind, how in normal))
-    return found
+        cells_of[f"stage{i}"] = (first, *((name, kind, wide, how) for name, kind, how in normal))
+    return cells_of
 
 
 @backbones.register
@@ -187,12 +190,9 @@ def nasnet_mobile(
         raise ValueError(
             f"nasnet_mobile: filters={filters} is a multiple of 4, cells={cells} lies in 1 to 4, stem_width={stem_width} above 0"
         )
-    norm, compute = (epsilon, momentum), jnp.dtype(dtype)
+    norm: dict[str, Any] = dict(epsilon=epsilon, momentum=momentum, dtype=jnp.dtype(dtype))
     layout = (
-        stage("stem", Stem, width=stem_width, norm=norm, dtype=compute),
-        *(
-            stage(name, CellStage, cells=specs, relu=name == "stage4", norm=norm, dtype=compute)
-            for name, specs in stages(filters, cells).items()
-        ),
+        stage("stem", Stem, width=stem_width, **norm),
+        *(stage(name, CellStage, cells=specs, relu=name == "stage4", **norm) for name, specs in stages(filters, cells).items()),
     )
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))

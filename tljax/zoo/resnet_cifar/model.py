@@ -1,5 +1,6 @@
 """The ResNets of CIFAR (He et al. 2016, section 4.2): 6n+2 layers at widths 16, 32, 64, shortcuts without parameters."""
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -81,11 +82,5 @@ def resnet_cifar(
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))
 
 
-def _register(depth: int) -> None:
-    @backbones.register(f"resnet{depth}_cifar")
-    def build(width: int = 16, in_channels: int = 3, input_size: tuple[int, int] = (32, 32), dtype: str = "float32") -> Backbone:
-        return resnet_cifar(depth, width, in_channels, input_size, dtype)
-
-
 for _depth in (20, 32, 44, 56, 110):
-    _register(_depth)
+    backbones.register(f"resnet{_depth}_cifar")(functools.partial(resnet_cifar, _depth))

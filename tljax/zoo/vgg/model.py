@@ -1,5 +1,6 @@
 """VGG (Simonyan and Zisserman 2015): blocks of 3x3 convolutions, with or without BatchNorm, and two fully connected layers."""
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -74,24 +75,10 @@ def vgg(
         stage(f"stage{i}", ConvStage, width=width * factor, count=count, norm=norm, dtype=compute)
         for i, (factor, count) in enumerate(blocks, 1)
     )
-    top = fully_connected.layout(fc, MAP, sliding, (dropout, fully_connected.AFTER), compute)
+    top = fully_connected.layout(fc, size=MAP, sliding=sliding, dropout=(dropout, fully_connected.AFTER), dtype=compute)
     return Backbone((*convs, *top), inputs=(("x", (*input_size, in_channels), "float32"),))
 
 
-def _register(depth: int, norm: bool) -> None:
-    @backbones.register(f"vgg{depth}_bn" if norm else f"vgg{depth}")
-    def build(
-        width: int = 64,
-        fc: tuple[int, ...] = (4096, 4096),
-        sliding: bool = False,
-        dropout: float = 0.0,
-        in_channels: int = 3,
-        input_size: tuple[int, int] = (224, 224),
-        dtype: str = "float32",
-    ) -> Backbone:
-        return vgg(depth, norm, width, fc, sliding, dropout, in_channels, input_size, dtype)
-
-
 for _depth in COUNTS:
-    _register(_depth, norm=False)
-    _register(_depth, norm=True)
+    backbones.register(f"vgg{_depth}")(functools.partial(vgg, _depth, False))
+    backbones.register(f"vgg{_depth}_bn")(functools.partial(vgg, _depth, True))

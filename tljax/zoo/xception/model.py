@@ -12,9 +12,6 @@ from tljax.models.layers.normalization import batch_norm
 from tljax.models.layers.pooling import max_pool
 from tljax.models.transfer import Backbone, Batch, Stage, stage
 
-Style = tuple[str, float, float]
-"""Padding of the maxima; epsilon and momentum of BatchNorm."""
-
 Spec = tuple[str, tuple[int, ...], bool, bool]
 """A block: its name, its convolutions' widths, whether it begins with a ReLU, whether it halves the size."""
 
@@ -40,7 +37,8 @@ class Stem(nn.Module):
     """Two 3x3 convolutions without padding, the first of stride 2, with BatchNorm and ReLU."""
 
     widths: tuple[int, int]
-    style: Style
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -48,7 +46,7 @@ class Stem(nn.Module):
         x = batch["x"]
         for i, (width, stride) in enumerate(zip(self.widths, (2, 1), strict=True), 1):
             x = nn.Conv(width, (3, 3), stride, "VALID", use_bias=False, dtype=self.dtype, name=f"conv{i}")(x)
-            x = nn.relu(batch_norm(batch_stats_in, self.dtype, f"bn{i}", *self.style[1:])(x))
+            x = nn.relu(batch_norm(batch_stats_in, self.dtype, f"bn{i}", epsilon=self.epsilon, momentum=self.momentum)(x))
         if 0 in x.shape:
             raise ValueError(f"images of {batch['x'].shape[1]} x {batch['x'].shape[2]} pixels are too small for xception")
         return batch | {"x": x}
@@ -58,13 +56,14 @@ class Separable(nn.Module):
     """3x3 depthwise convolution, 1x1 convolution, BatchNorm; `x [B, H, W, C]` -> `[B, H, W, width]`."""
 
     width: int
-    style: Style
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         x = pointwise(self.width, self.dtype, "pointwise")(DepthwiseConv(3, dtype=self.dtype, name="depthwise")(x))
-        return batch_norm(batch_stats_in, self.dtype, "bn", *self.style[1:])(x)
+        return batch_norm(batch_stats_in, self.dtype, "bn", epsilon=self.epsilon, momentum=self.momentum)(x)
 
 
 class Block(nn.Module):
@@ -73,37 +72,43 @@ class Block(nn.Module):
     widths: tuple[int, ...]
     first_relu: bool
     halved: bool
-    style: Style
+    padding: str
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
         y = x
+        norm: dict[str, Any] = dict(epsilon=self.epsilon, momentum=self.momentum)
         for i, width in enumerate(self.widths, 1):
             y = nn.relu(y) if i > 1 or self.first_relu else y
-            y = Separable(width, self.style, self.dtype, name=f"sepconv{i}")(y, batch_stats_in)
+            y = Separable(width, **norm, dtype=self.dtype, name=f"sepconv{i}")(y, batch_stats_in)
         if not self.halved:
             return x + y
-        y = max_pool(y, 3, 2, 1) if self.style[0] == "symmetric" else nn.max_pool(y, (3, 3), (2, 2), "SAME")
+        y = max_pool(y, 3, 2, 1) if self.padding == "symmetric" else nn.max_pool(y, (3, 3), (2, 2), "SAME")
         x = pointwise(self.widths[-1], self.dtype, "shortcut_conv")(x[:, ::2, ::2])
-        return y + batch_norm(batch_stats_in, self.dtype, "shortcut_bn", *self.style[1:])(x)
+        return y + batch_norm(batch_stats_in, self.dtype, "shortcut_bn", **norm)(x)
 
 
 class BlockStage(nn.Module):
-    """The blocks of one resolution; in the last stage then block 14: separable convolutions of widths `exit`, a ReLU after each."""
+    """The blocks of one resolution, then separable convolutions of widths `exit` with a ReLU after each: block 14, in the last stage."""
 
     blocks: tuple[Spec, ...]
     exit: tuple[int, ...]
-    style: Style
+    padding: str
+    epsilon: float
+    momentum: float
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = batch["x"]
+        norm: dict[str, Any] = dict(epsilon=self.epsilon, momentum=self.momentum, dtype=self.dtype)
         for name, widths, first_relu, halved in self.blocks:
-            x = Block(widths, first_relu, halved, self.style, self.dtype, name=name)(x, batch_stats_in)
+            x = Block(widths, first_relu, halved, padding=self.padding, **norm, name=name)(x, batch_stats_in)
         for i, width in enumerate(self.exit, 1):
-            x = nn.relu(Separable(width, self.style, self.dtype, name=f"block14_sepconv{i}")(x, batch_stats_in))
+            x = nn.relu(Separable(width, **norm, name=f"block14_sepconv{i}")(x, batch_stats_in))
         return batch | {"x": x}
 
 
@@ -138,13 +143,13 @@ def xception(
         raise ValueError(f"xception: padding={padding!r} is symmetric or asymmetric, middle={middle} lies in 0 to 8")
     if int(32 * width + 1e-6) < 1:
         raise ValueError(f"xception: width={width} leaves its first layer no channels")
-    style, compute = (padding, epsilon, momentum), jnp.dtype(dtype)
+    norm: dict[str, Any] = dict(epsilon=epsilon, momentum=momentum, dtype=jnp.dtype(dtype))
 
     def scaled(widths: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(int(w * width + 1e-6) for w in widths)
 
-    layout: list[Stage] = [stage("stem", Stem, widths=scaled((32, 64)), style=style, dtype=compute)]
+    layout: list[Stage] = [stage("stem", Stem, widths=scaled((32, 64)), **norm)]
     for name, specs in blocks(middle).items():
         inside = tuple((block, scaled(widths), *flags) for block, widths, *flags in specs)
-        layout.append(stage(name, BlockStage, blocks=inside, exit=scaled(EXIT) if name == "stage4" else (), style=style, dtype=compute))
+        layout.append(stage(name, BlockStage, blocks=inside, exit=scaled(EXIT) if name == "stage4" else (), padding=padding, **norm))
     return Backbone(tuple(layout), inputs=(("x", (*input_size, in_channels), "float32"),))

@@ -1,5 +1,6 @@
 """YAMNet (Plakal and Ellis 2020, tensorflow/models research/audioset/yamnet): a MobileNetV1 on log-mel spectrograms."""
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -27,7 +28,7 @@ STAGES = ((2,), (3, 4), (5, 6), (7, 8, 9, 10, 11, 12), (13, 14))
 """The numbers of the layers in ``stage1`` to ``stage5``: one stage per resolution."""
 
 
-def norm_relu(x: jax.Array, batch_stats_in: bool, epsilon: float, dtype: Any, name: str) -> jax.Array:
+def norm_relu(x: jax.Array, *, batch_stats_in: bool, epsilon: float, dtype: Any, name: str) -> jax.Array:
     """BatchNorm without a scale, then ReLU."""
     norm = nn.BatchNorm(use_running_average=not batch_stats_in, momentum=0.9, epsilon=epsilon, use_scale=False, dtype=dtype, name=name)
     return nn.relu(norm(x))
@@ -43,7 +44,8 @@ class Stem(nn.Module):
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> Batch:
         x = nn.Conv(self.width, (3, 3), 2, padding="SAME", use_bias=False, dtype=self.dtype, name="conv")(batch["x"])
-        return batch | {"x": norm_relu(x, batch_stats_in, self.epsilon, self.dtype, "bn")}
+        x = norm_relu(x, batch_stats_in=batch_stats_in, epsilon=self.epsilon, dtype=self.dtype, name="bn")
+        return batch | {"x": x}
 
 
 class Layer(nn.Module):
@@ -56,9 +58,9 @@ class Layer(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, batch_stats_in: bool) -> jax.Array:
-        x = DepthwiseConv(3, self.stride, "SAME", self.dtype, name="depthwise")(x)
-        x = norm_relu(x, batch_stats_in, self.epsilon, self.dtype, "depthwise_bn")
-        return norm_relu(pointwise(self.width, self.dtype, "pointwise")(x), batch_stats_in, self.epsilon, self.dtype, "pointwise_bn")
+        act = functools.partial(norm_relu, batch_stats_in=batch_stats_in, epsilon=self.epsilon, dtype=self.dtype)
+        x = act(DepthwiseConv(3, self.stride, "SAME", self.dtype, name="depthwise")(x), name="depthwise_bn")
+        return act(pointwise(self.width, self.dtype, "pointwise")(x), name="pointwise_bn")
 
 
 class SeparableStage(nn.Module):
@@ -99,11 +101,15 @@ def yamnet(
       ValueError: no layer, or more than 14.
     """
     if not 1 <= layers <= 14:
-        raise ValueError(f"yamnet: layers={layers}, wanted 1 to 14")
+        raise ValueError(f"yamnet: layers={layers}, expected 1 to 14")
     compute = jnp.dtype(dtype)
-    kept = [[(n, width * LAYERS[n][0] // 32, LAYERS[n][1]) for n in numbers if n <= layers] for numbers in STAGES]
+    layers_of = [[(n, width * LAYERS[n][0] // 32, LAYERS[n][1]) for n in numbers if n <= layers] for numbers in STAGES]
     layout = (
         stage("stem", Stem, width=width, epsilon=epsilon, dtype=compute),
-        *(stage(f"stage{i}", SeparableStage, layers=tuple(of), epsilon=epsilon, dtype=compute) for i, of in enumerate(kept, 1) if of),
+        *(
+            stage(f"stage{i}", SeparableStage, layers=tuple(listed), epsilon=epsilon, dtype=compute)
+            for i, listed in enumerate(layers_of, 1)
+            if listed
+        ),
     )
     return Backbone(layout, inputs=(("x", (*input_size, in_channels), "float32"),))
