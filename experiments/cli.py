@@ -1,4 +1,4 @@
-"""The frame of every program: flags, joining the other processes, one line for bad input."""
+"""The main function of every program: flags, connection to the other processes, one line for bad input."""
 
 import ast
 import difflib
@@ -31,32 +31,32 @@ class _Dict(flags.ArgumentParser):
         try:
             return ast.literal_eval(argument) if isinstance(argument, str) else argument
         except (ValueError, SyntaxError):
-            raise ValueError(f"{argument!r} is no dict of Python literals") from None
+            raise ValueError(f"expected a dict of Python literals, got {argument!r}") from None
 
 
 def recipe(main: Callable[..., None], **texts: str) -> None:
-    """`run` for the programs that take a recipe: `main` gets the values of ``--config`` and ``--workdir``.
+    """`run` a program that takes a recipe: `main` is called with the values of ``--config`` and ``--workdir``.
 
     Args:
-      main: ``(config, workdir, **further) -> None``.
-      texts: further flags that hold a text, empty by default: name -> help. `main` gets them by name.
+      main: ``(config, workdir, **texts) -> None``.
+      texts: more flags that hold a text, empty by default: name -> help.
     """
-    further = {name: flags.DEFINE_string(name, "", text) for name, text in texts.items()}
+    text_flags = {name: flags.DEFINE_string(name, "", text) for name, text in texts.items()}
     config_flags.register_flag_parser_for_type(dict, _Dict())
     config = config_flags.DEFINE_config_file("config", help_string="A recipe, such as experiments/configs/digits.py[:argument].")
-    workdir = flags.DEFINE_string("workdir", None, "Folder of the run; the same command goes on where it stopped.")
+    workdir = flags.DEFINE_string("workdir", None, "Folder of the run; the same command resumes it.")
     flags.mark_flags_as_required(["config", "workdir"])
-    run(lambda: main(config.value, str(workdir.value), **{name: flag.value for name, flag in further.items()}))
+    run(lambda: main(config.value, str(workdir.value), **{name: flag.value for name, flag in text_flags.items()}))
 
 
 def run(main: Callable[[], None]) -> None:
-    """Parse the flags, join the other processes, call `main`. An expected error becomes one line on stderr and exit status 1."""
+    """Parse the flags, connect to the other processes, call `main`. An expected error ends in one line on stderr and exit status 1."""
 
     def started(argv: list[str]) -> None:
         if argv[1:]:
             raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-        logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells every file that it writes, and every error twice
-        logging.getLogger().setLevel(logging.WARNING)  # what libraries tell of their progress is no news to a user
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs every file that it writes, and every error twice
+        logging.getLogger().setLevel(logging.WARNING)  # libraries log their progress as information
         _join()
         main()
 
@@ -69,7 +69,7 @@ def run(main: Callable[[], None]) -> None:
 
 
 def _parsed(argv: list[str]) -> list[str]:
-    """The flags, or one line on what is wrong with them: absl would print the traceback of a recipe that refuses its argument."""
+    """Parse the flags; an error becomes one line. absl would print the traceback of a recipe that refuses its argument."""
     for path in (arg.partition("=")[2].partition(":")[0] for arg in argv if arg.startswith("--config=")):
         if not os.path.exists(path):
             raise ValueError(f"{path}: no such recipe (--config=FILE.py[:ARGUMENT])")
@@ -83,20 +83,23 @@ def _parsed(argv: list[str]) -> list[str]:
 
 
 def _unknown(argv: list[str]) -> str:
-    """One line on the first ``--config.FIELD`` that a config does not have, with the fields that may be meant; empty: there is none."""
-    known = list(overrides.field_types(Config))
-    for field in (found[1] for arg in argv if (found := re.match(r"--?(?:no)?config\.([\w.]+)", arg))):
-        if field not in known:
-            beside = [name for name in known if name.rpartition(".")[0] == field.rpartition(".")[0]]
-            near = difflib.get_close_matches(field.rpartition(".")[2], [name.rpartition(".")[2] for name in beside], n=1)
-            meant = [name for name in beside if name.rpartition(".")[2] in near] or difflib.get_close_matches(field, known, n=1)
-            hint = f"did you mean {meant[0]}?" if meant and (near or not beside) else f"there are {', '.join(beside or known)}"
+    """One line on the first ``--config.FIELD`` that does not exist, with the fields that may be meant; empty if all exist."""
+    fields = list(overrides.field_types(Config))
+    for field in (match[1] for arg in argv if (match := re.match(r"--?(?:no)?config\.([\w.]+)", arg))):
+        if field not in fields:
+            siblings = [name for name in fields if name.rpartition(".")[0] == field.rpartition(".")[0]]
+            near = difflib.get_close_matches(field.rpartition(".")[2], [name.rpartition(".")[2] for name in siblings], n=1)
+            meant = [name for name in siblings if name.rpartition(".")[2] in near] or difflib.get_close_matches(field, fields, n=1)
+            hint = f"did you mean {meant[0]}?" if meant and (near or not siblings) else f"there are {', '.join(siblings or fields)}"
             return f"--config.{field}: a config has no such field; {hint}"
     return ""
 
 
 def _join() -> None:
-    """Connect to the run's other processes: by TLJAX_COORDINATOR and its fellows, or TLJAX_DISTRIBUTED=1 where the cluster tells them."""
+    """Connect to the run's other processes, if the environment names them.
+
+    TLJAX_COORDINATOR, TLJAX_NUM_PROCESSES and TLJAX_PROCESS_ID give them by hand; TLJAX_DISTRIBUTED=1 asks the cluster (Slurm, GKE, TPU).
+    """
     if "TLJAX_COORDINATOR" in os.environ:
         count, index = int(os.environ["TLJAX_NUM_PROCESSES"]), int(os.environ["TLJAX_PROCESS_ID"])
         jax.distributed.initialize(os.environ["TLJAX_COORDINATOR"], count, index)

@@ -16,7 +16,7 @@ from tljax.runs.compare import compare, report
 
 
 def main(config: Config, root: str) -> None:
-    """Run what the flags say."""
+    """Run the program with the values of its flags."""
     c = config.compare
     rows = compare(config, root, strategies=c.strategies, rates=c.rates, seeds=c.seeds, build=run_of)
     if jax.process_index() == 0:

@@ -9,16 +9,12 @@ from tljax.train.optimizer import Optim
 
 @dataclasses.dataclass
 class Data(Splits):
-    """Training, validation and test data, and how they are read.
+    """Training, validation and test data, and their batches.
 
-    Attributes: those of `tljax.runs.splits.Splits`, and
+    The fields are those of `tljax.runs.splits.Splits`, `augment`, `batch_size`, `eval_batch_size` and `workers` of `tljax.Run`, and:
 
-      augment: call expressions of `tljax.data.augment`, such as ``("flip", "pad_crop(4)")``, applied to training batches in this order.
-      stream_augment: of streams other than ``source``, by name; a stream that is not named takes `augment`.
-      batch_size: global.
-      stream_batch_size: of streams other than ``source``, by name; a stream that is not named takes `batch_size`.
-      eval_batch_size: global.
-      workers: processes that read and decode; 0: threads.
+      stream_augment: stream name -> its `augment`; other streams take `augment`.
+      stream_batch_size: stream name -> its `batch_size`; other streams take `batch_size`.
     """
 
     augment: tuple[str, ...] = ()
@@ -31,24 +27,13 @@ class Data(Splits):
 
 @dataclasses.dataclass
 class Train:
-    """Length, precision and placement of training; see `tljax.runs.Run` for what is not said here.
+    """Length, precision and placement of training.
 
-    Attributes:
-      steps: optimizer steps.
-      accumulate: micro-batches per step.
-      ema: decay of the moving average of the parameters that is evaluated; 0: off.
-      eval_every: steps between validations; 0: none between. The start (step 0) and the end are always validated.
-      save_every: steps between checkpoints; 0: only at the end.
-      patience: validations in a row without a new best after which the run ends, counted in the last phase; 0: it never ends early.
-      log_every: steps between rows of `metrics.jsonl`.
-      keep: newest checkpoints that are kept.
-      select: ``best``: the weights with the best validation score are measured and saved; ``last``: those of the last step.
+    The fields are those of `tljax.Run`, where they are described, with three exceptions:
+
+      data: `data_devices` of `tljax.Run`.
       dtype: of the computation, ``float32`` or ``bfloat16``.
       remat: stages whose activations are recomputed in the backward pass.
-      data: devices along the mesh axis `data`; -1: all that `fsdp` leaves.
-      fsdp: devices along the mesh axis `fsdp`, over which parameters are cut.
-      certificate: ``short``; or ``full``: also compare the FLOPs with the trained suffix and the full step (compiles more programs).
-      compilation_cache: folder of compiled programs that later runs use again; empty: none.
     """
 
     steps: int = 200
@@ -70,12 +55,12 @@ class Train:
 
 @dataclasses.dataclass
 class Compare:
-    """The strategies that `experiments.compare` tries; the other programs do not read it.
+    """The strategies that `experiments.compare` tries (`tljax.runs.compare`); the other programs do not read it.
 
     Attributes:
       strategies: call expressions.
-      rates: peak learning rates; each strategy tries all on the first seed and keeps the best by validation.
-      seeds: the first tunes, all of them are measured.
+      rates: peak learning rates; each strategy tries all of them on the first seed and keeps the best one by validation.
+      seeds: the first one tunes; all of them are measured.
     """
 
     strategies: tuple[str, ...] = ("scratch", "linear_probe", "full")
@@ -85,12 +70,13 @@ class Compare:
 
 @dataclasses.dataclass
 class Sweep:
-    """The settings that `experiments.sweep` tries; the other programs do not read it.
+    """The settings that `experiments.sweep` tries (`tljax.runs.sweep`); the other programs do not read it.
 
     Attributes:
-      grid: field -> its values, such as ``{"optim.lr": (1e-3, 3e-3), "strategy": ("scratch", "full")}``; all combinations are settings.
-      points: further settings, each a dict ``{field: value}``; an empty one is the recipe as it stands.
-      seeds: every setting runs once with each.
+      grid: field -> its values, such as ``{"optim.lr": (1e-3, 3e-3), "strategy": ("scratch", "full")}``; every combination
+        is a setting.
+      points: more settings, each a dict ``{field: value}``; an empty one is the unchanged recipe.
+      seeds: each setting runs once with each seed.
     """
 
     grid: dict[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
@@ -102,28 +88,24 @@ class Sweep:
 class Config:
     """A recipe.
 
+    `title`, `strategy`, `objective`, `metric`, `head_init`, `bn`, `measure_on` and `optim` are fields of `tljax.Run`, where they are
+    described. Here strategy, objective, metric and head_init are call expressions, such as ``freeze_first(2)``.
+
     Attributes:
-      title: a name for tables and pictures.
-      task: call expression of `tljax.tasks`; empty: the one that the labels call for.
+      task: call expression of `tljax.tasks`; empty: the one that fits the labels.
       weights: file or folder of pretrained weights; empty: none (only the strategy ``scratch`` works then).
       only: path rules of the parameters that are taken from `weights`; empty: all (`tljax.weights.open`).
       fresh: path rules of the parameters that are drawn anew although `weights` has them.
-      model: backbone, where there are no weights.
+      model: call expression of the backbone, used without `weights`.
       head: call expression of a new head; empty: the task's default.
-      head_init: first values of a new head: ``zeros``, ``normal(0.01)``, ``imprint``, ``ridge``; empty: the head's own.
       new_head: ``auto``: new unless the checkpoint's head is for the same task and classes; ``always``; ``never``.
-      input_size: height, width; of texts how many tokens, such as (32,); empty: the pretrained one, else that of the first example.
+      input_size: height and width, or the number of tokens of a text, such as (32,); empty: the pretrained one, else that of the first
+        example.
       in_channels: channels; 0: the pretrained number, else that of the first example.
-      normalize: inputs of a model without pretrained weights: ``data``: by mean and deviation of the training examples; ``none``: not.
-      strategy: call expression of `tljax.strategies`.
-      bn: BatchNorm statistics of the parts that train: ``stored`` or ``batch``; or ``recalibrate``, of all parts (`tljax.Run`); empty: as
-        the strategy says.
-      objective: call expression of `tljax.objectives`, such as ``cross_entropy + 0.01 * l2_sp``; empty: the task's.
-      metric: call expression of `tljax.metrics` that selects; empty: the objective's, else the task's.
+      normalize: inputs of a model without pretrained weights: ``data``: normalize by mean and standard deviation of the training examples;
+        ``none``: do not.
       seed: of the draw of examples, their order, the new parameters, dropout.
-      measure_on: the split measured at the end: ``test``, or ``val`` while tuning.
       data: see `Data`.
-      optim: see `tljax.train.optimizer.Optim`.
       train: see `Train`.
       compare: see `Compare`.
       sweep: see `Sweep`.

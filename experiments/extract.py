@@ -27,7 +27,7 @@ WORKERS = flags.DEFINE_integer("workers", 0, "Processes that read and decode; 0:
 
 
 def main() -> None:
-    """Run what the flags say."""
+    """Run the program with the values of its flags."""
     opened = tljax.open(WEIGHTS.value)
     stages, source = features.stages_of(opened.model, STAGES.value), opened.task.view(tljax.data.create(DATA.value))
     out = pathlib.Path(OUT.value)

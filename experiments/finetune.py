@@ -1,4 +1,4 @@
-"""Fine-tune a pretrained model with one strategy: the main job.
+"""Fine-tune a pretrained model with one strategy.
 
 python -m experiments.finetune --config=experiments/configs/digits.py --config.weights=WEIGHTS --workdir=runs/one
 """
@@ -15,7 +15,7 @@ from tljax.runs.fit import fit
 
 
 def main(config: Config, root: str, profile: str) -> None:
-    """Run what the flags say."""
+    """Run the program with the values of its flags."""
     result = fit(run_of(config), root, profiled=profile)
     if jax.process_index() == 0:
         print(run_summary.text(result.summary))

@@ -1,4 +1,4 @@
-"""The catalog: which backbones there are, how large, how costly, and where weights for them are published.
+"""The catalog of backbones: size, cost, and addresses of published weights.
 
 python -m experiments.models
 python -m experiments.models --search=resnet --sort=flops --stages
@@ -15,14 +15,14 @@ from tljax.runs import catalog, workdirs
 
 SEARCH = flags.DEFINE_string("search", "", "Part of a name, publisher, address, training set or license.")
 SORT = flags.DEFINE_enum("sort", "name", sorted(catalog.SORTS), "The order.")
-CLASSES = flags.DEFINE_integer("classes", 0, "Count a linear head of so many classes too.", lower_bound=0)
+CLASSES = flags.DEFINE_integer("classes", 0, "Also count a linear head with this number of classes.", lower_bound=0)
 STAGES = flags.DEFINE_bool("stages", False, "List the stages' names.")
 MARKDOWN = flags.DEFINE_bool("markdown", False, "Print Markdown.")
-OUT = flags.DEFINE_string("json", "", "A .json file to write, too.")
+OUT = flags.DEFINE_string("json", "", "A .json file to write as well.")
 
 
 def main() -> None:
-    """Run what the flags say."""
+    """Run the program with the values of its flags."""
     rows = catalog.catalog(SEARCH.value, SORT.value, CLASSES.value)
     print(catalog.report(rows, STAGES.value, MARKDOWN.value, CLASSES.value))
     if OUT.value:

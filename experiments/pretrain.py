@@ -1,8 +1,8 @@
-"""Develop a source model from scratch, and say whether it learned anything.
+"""Train a source model from scratch, and compare it with always predicting the most frequent class.
 
   python -m experiments.pretrain --config=experiments/configs/digits.py:source --workdir=runs/source
 
-The folder can be given to any program as ``--config.weights`` afterwards.
+The workdir is then the ``--config.weights`` or ``--weights`` of the other programs.
 """
 
 import jax
@@ -16,7 +16,7 @@ from tljax.runs.results import majority
 
 
 def main(config: Config, root: str, profile: str) -> None:
-    """Run what the flags say."""
+    """Run the program with the values of its flags."""
     if config.weights or config.strategy != "scratch":
         raise ValueError(f"pretrain starts from nothing: config.weights={config.weights!r} must be empty, config.strategy scratch")
     run = run_of(config)

@@ -1,4 +1,4 @@
-"""A classifier on the features of every stage of a frozen backbone: how much does each stage know of a task?
+"""Fit a classifier to the features of every stage of a frozen backbone, to see how much each stage knows of a task.
 
   python -m experiments.probe --weights=checkpoint.pth --train="folder('photos/train')" --test="folder('photos/test')" --workdir=runs/probe
 
@@ -28,7 +28,7 @@ WORKERS = flags.DEFINE_integer("workers", 0, "Processes that read and decode; 0:
 
 
 def main() -> None:
-    """Run what the flags say."""
+    """Run the program with the values of its flags."""
     options: dict[str, Any] = {
         "stages": STAGES.value,
         "learner": LEARNER.value,

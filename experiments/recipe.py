@@ -1,4 +1,4 @@
-"""A recipe as a `tljax.Run`."""
+"""Turns a recipe into a `tljax.Run`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from tljax.runs.run import Run
 
 
 def run_of(config: Config) -> Run:
-    """Open the data and the weights of a recipe. Raises ValueError, KeyError or FileNotFoundError, naming file, key or field."""
+    """Open the data and the weights of a recipe. Raises ValueError, KeyError or FileNotFoundError that names the file, key or field."""
     d, t = config.data, config.train
     train, val, test = splits.make(d, config.seed)
     labeled = train["source"] if d.streams else train
@@ -29,8 +29,8 @@ def run_of(config: Config) -> Run:
     names = tuple(train) if d.streams else ()
     sizes = {name: d.stream_batch_size.get(name, d.batch_size) for name in names}
     augment = {name: d.stream_augment.get(name, d.augment) for name in names}
-    _known(names, d.stream_batch_size, "data.stream_batch_size")
-    _known(names, d.stream_augment, "data.stream_augment")
+    _check_streams(d.stream_batch_size, names, field="data.stream_batch_size")
+    _check_streams(d.stream_augment, names, field="data.stream_augment")
     return Run(
         start, train, val, test,
         objective=config.objective, strategy=config.strategy, metric=config.metric, head_init=config.head_init, bn=config.bn,
@@ -41,6 +41,6 @@ def run_of(config: Config) -> Run:
     )  # fmt: skip
 
 
-def _known(names: tuple[str, ...], given: Mapping[str, object], field: str) -> None:
-    if unknown := [name for name in given if name not in names]:
+def _check_streams(by_name: Mapping[str, object], names: tuple[str, ...], *, field: str) -> None:
+    if unknown := [name for name in by_name if name not in names]:
         raise ValueError(f"config.{field}: there is no stream {unknown[0]!r}; there are {', '.join(names) or 'none (data.streams)'}")

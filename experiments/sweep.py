@@ -1,4 +1,4 @@
-"""Try settings of a recipe, each with several seeds: a table with spreads and a picture of what each field does.
+"""Try settings of a recipe with several seeds each: a table with spreads, and a picture of the effect of each field.
 
   python -m experiments.sweep --config=experiments/configs/digits.py --config.weights=WEIGHTS --workdir=runs/sweep \
       --config.sweep.grid="{'optim.lr': (1e-3, 3e-3), 'strategy': ('linear_probe', 'full')}"
@@ -17,7 +17,7 @@ from tljax.runs.sweep import report, sweep
 
 
 def main(config: Config, root: str) -> None:
-    """Run what the flags say."""
+    """Run the program with the values of its flags."""
     s = config.sweep
     rows = sweep(config, root, grid=s.grid, points=s.points, seeds=s.seeds, build=run_of, test=config.measure_on == "test")
     if jax.process_index() == 0:

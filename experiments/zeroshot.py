@@ -28,7 +28,7 @@ WORKERS = flags.DEFINE_integer("workers", 0, "Processes that read and decode; 0:
 
 
 def main() -> None:
-    """Run what the flags say."""
+    """Run the program with the values of its flags."""
     source = data.create(DATA.value)
     data.class_ids(source)  # one class per example, or an error that says so
     classifier = opening.ready(zeroshot.classifier(zeroshot.towers(WEIGHTS.value), source.classes, TEMPLATE.value))

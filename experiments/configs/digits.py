@@ -33,7 +33,7 @@ def get_config(target: str = "invert") -> Config:
             train=Train(steps=400, eval_every=50),
         )
     if target not in ("invert", "rotate"):
-        raise ValueError(f"digits.py:{target}: source, invert or rotate")
+        raise ValueError(f"digits.py:{target}: expected source, invert or rotate")
     shift = {"invert": Data(invert=True, noise=0.25), "rotate": Data(rotate=90.0)}[target]
     return Config(
         title=f"digits, {target}",

@@ -32,7 +32,7 @@ def get_config(argument: str = "mnist_m,5") -> Config:
     """
     folder, _, labels = argument.rpartition(",")
     if not folder or not labels.isdigit():
-        raise ValueError(f"mnist_m.py:{argument}: wanted is FOLDER,LABELS_A_CLASS, such as mnist_m.py:data/mnist_m,5")
+        raise ValueError(f"mnist_m.py:{argument}: expected FOLDER,LABELS_A_CLASS, such as mnist_m.py:data/mnist_m,5")
     return Config(
         bn="batch",
         title=f"CIFAR-10 ResNet-20 to MNIST-M, {labels} labels a class",

@@ -30,7 +30,7 @@ def get_config(argument: str = "images,5") -> Config:
     """
     folder, _, labels = argument.rpartition(",")
     if not folder or not labels.isdigit():
-        raise ValueError(f"mobilenet_folder.py:{argument}: wanted is DATA,LABELS_A_CLASS, such as mobilenet_folder.py:flowers,5")
+        raise ValueError(f"mobilenet_folder.py:{argument}: expected DATA,LABELS_A_CLASS, such as mobilenet_folder.py:flowers,5")
     return Config(
         bn="batch",
         title=f"ImageNet MobileNetV1 to {pathlib.Path(folder).name}, {labels} labels a class",

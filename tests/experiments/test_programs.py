@@ -173,7 +173,7 @@ def test_probe_writes_a_table_and_a_picture(source_model, photos, tmp_path, caps
 def test_convert_prints_report_and_config_and_a_dry_run_writes_nothing(source_model, tmp_path, capsys):
     call("convert", f"--weights={source_model}", "--to=ours", f"--out={tmp_path / 'new'}", "--dry_run")
     text = capsys.readouterr().out
-    assert "not written, as --dry_run says" in text and "model: mlp(widths=(8,))" in text and "labels: 0, 1, 2, 3, 4, ... (10)" in text
+    assert "not written (--dry_run)" in text and "model: mlp(widths=(8,))" in text and "labels: 0, 1, 2, 3, 4, ... (10)" in text
     assert not (tmp_path / "new").exists()
     call("convert", f"--weights={source_model}", "--to=ours", f"--out={tmp_path / 'new'}")
     assert str(tmp_path / "new") in capsys.readouterr().out and tljax.open(tmp_path / "new").config.labels[0] == "0"

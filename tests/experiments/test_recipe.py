@@ -1,12 +1,14 @@
 """Recipes: all of them build, streams reach the run, the programs stay short."""
 
+import dataclasses
 import importlib
 import pathlib
 
 import numpy as np
 import pytest
 
-from experiments.config import Config
+import tljax
+from experiments.config import Config, Train
 from experiments.recipe import run_of
 from tests.experiments.conftest import tiny
 from tljax.runs import setup
@@ -64,3 +66,23 @@ def test_what_a_recipe_names_and_does_not_exist_is_named(changes, message):
     with pytest.raises((ValueError, KeyError, FileNotFoundError)) as e:
         run_of(tiny(**changes))
     assert message in str(e.value)
+
+
+def test_fields_that_a_config_shares_with_run_have_its_defaults():
+    """`Train` and `Config` refer to `Run` for what these fields mean."""
+    own = {field.name: field.default for field in dataclasses.fields(tljax.Run)}
+    train, config = ({field.name: field.default for field in dataclasses.fields(kind)} for kind in (Train, Config))
+    assert {name for name in train if name not in own} == {"data", "dtype", "remat"} and train["data"] == own["data_devices"]
+    assert {name: train[name] for name in train if name in own} == {name: own[name] for name in train if name in own}
+    assert {name for name in config if name in own} >= {
+        "title",
+        "strategy",
+        "objective",
+        "metric",
+        "head_init",
+        "bn",
+        "measure_on",
+        "optim",
+    }
+    for name in ("title", "strategy", "head_init", "bn", "measure_on", "seed"):
+        assert config[name] == own[name], name

@@ -108,7 +108,7 @@ def test_the_same_architecture_and_tokenizer_from_scratch(encoder, tables, tmp_p
     c.train.steps, c.train.save_every, c.train.select = 2, 2, "last"
     result = fit(run_of(c), tmp_path / "run", quiet=True)
     assert result.summary["params"]["frozen"] == 0 and tljax.open(tmp_path / "run").config.tokenizer.endswith("vocab.txt")
-    with pytest.raises(ValueError, match=r"gives texts: open a checkpoint, which says how they become tokens"):
+    with pytest.raises(ValueError, match=r"gives texts, which need a tokenizer: open a checkpoint"):
         run_of(config("", tables, strategy="scratch"))
 
 
@@ -132,7 +132,7 @@ def test_a_tag_for_each_word_by_configuration_alone(encoder, tmp_path, capsys):
     right = np.mean([tag == true for row, tags in zip(rows, truth, strict=True) for tag, true in zip(row["tags"], tags, strict=True)])
     assert right == pytest.approx(measured["accuracy"])
     c.head_init = "ridge"
-    with pytest.raises(ValueError, match="head_init='ridge' makes no sense for the task tagging"):
+    with pytest.raises(ValueError, match="head_init='ridge' does not fit the task tagging"):
         fit(run_of(c), tmp_path / "other", quiet=True)
 
 
@@ -156,5 +156,5 @@ def test_a_span_of_a_paragraph_by_configuration_alone(encoder, tmp_path):
     measured = tljax.open(tmp_path / "run").measure(source)
     assert measured["exact_match"] == pytest.approx(np.mean([row["answer"] == "good" for row in rows]))
     c.head_init = "ridge"
-    with pytest.raises(ValueError, match="head_init='ridge' makes no sense for the task spans"):
+    with pytest.raises(ValueError, match="head_init='ridge' does not fit the task spans"):
         fit(run_of(c), tmp_path / "other", quiet=True)

@@ -82,24 +82,24 @@ def test_early_stopping_survives_kills_and_a_stopped_run_stays_stopped(vector_mo
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_enough_is_counted_from_the_best_as_from_all_scores(seed):
+def test_stopping_follows_from_the_best_step_as_from_all_scores(seed):
     rng = np.random.default_rng(seed)
     every, patience = int(rng.integers(1, 5)), int(rng.integers(1, 4))
     scores = rng.integers(0, 6, 30).tolist()
     over = next((n for n in range(1, 30) if n - scores.index(max(scores[: n + 1])) >= patience), 29)
 
-    def enough(seen, phase, n):
+    def should_stop(seen, phase, n):
         span = types.SimpleNamespace(span=types.SimpleNamespace(start=phase))
         ready = types.SimpleNamespace(
             run=types.SimpleNamespace(patience=patience, eval_every=every), training=types.SimpleNamespace(plans=[span])
         )
         best = types.SimpleNamespace(best_step=lambda: every * scores.index(max(scores[: seen + 1])))
-        return _Validation._enough(types.SimpleNamespace(ready=ready, checkpoints=best), every * n)
+        return _Validation._should_stop(types.SimpleNamespace(ready=ready, checkpoints=best), every * n)
 
     for n in range(over + 1):
-        assert not any(enough(seen, 0, n) for seen in range(n, over))  # a killed run may have seen validations that it repeats
-        assert enough(n, 0, n) == (n == over < 29)
-        assert not enough(n, every * (n + 1 - patience), n)  # the last phase is too young
+        assert not any(should_stop(seen, 0, n) for seen in range(n, over))  # a killed run may have seen validations that it repeats
+        assert should_stop(n, 0, n) == (n == over < 29)
+        assert not should_stop(n, every * (n + 1 - patience), n)  # the last phase is too young
 
 
 def test_profile_and_a_compilation_cache_of_small_programs(tmp_path, compilation_settings):

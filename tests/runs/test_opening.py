@@ -51,11 +51,11 @@ def test_the_task_follows_from_the_labels_unless_it_is_given(saved):
 
 
 def test_wrong_arguments_are_named(saved):
-    with pytest.raises(ValueError, match="new_head='maybe': one of auto, always, never"):
+    with pytest.raises(ValueError, match="new_head='maybe': expected one of auto, always, never"):
         tljax.open(saved / "classification", new_head="maybe")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         tljax.open("nowhere.safetensors")
-    with pytest.raises(ValueError, match="normalize='x': data or none"):
+    with pytest.raises(ValueError, match="normalize='x': expected data or none"):
         tljax.create("mlp", vectors("regression"), normalize="x")
     with pytest.raises(KeyError, match="did you mean"):
         tljax.create("resnet19", "digits")

@@ -121,7 +121,7 @@ def test_inputs_are_sources_paths_or_lists_of_paths(source_model, photos):
     assert [row["file"] for row in folder] == [row["file"] for row in several] == [str(p) for p in paths]
     assert folder == several and one == [folder[3]]
     assert model.predict(f"folder({str(photos)!r})", top=1)[0]["predictions"][0]["class"] == folder[0]["class"]
-    with pytest.raises(ValueError, match="predict: int is no input"):
+    with pytest.raises(ValueError, match="predict: expected a source, a path or a list of paths, got int"):
         model.predict(3)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         model.predict("nowhere.jpg")

@@ -1,4 +1,4 @@
-"""A run is refused before anything is trained, by the name of the field, where it makes no sense."""
+"""A run is refused before anything is trained, by the name of the field whose value is invalid."""
 
 import dataclasses
 import types
@@ -28,8 +28,8 @@ X = RNG.normal(size=(40, 6)).astype(np.float32)
         ({"patience": -1}, "patience=-1"),
         ({"patience": 2, "eval_every": 0}, "patience=2 needs eval_every > 0"),
         ({"patience": 2, "select": "last"}, "select='best'"),
-        ({"select": "first"}, "select='first': one of best, last"),
-        ({"measure_on": "train"}, "measure_on='train': one of test, val"),
+        ({"select": "first"}, "select='first': expected one of best, last"),
+        ({"measure_on": "train"}, "measure_on='train': expected one of test, val"),
         ({"certificate": "long"}, "certificate='long'"),
         ({"ema": 1.0}, "ema=1.0"),
         ({"bn": "thaw"}, "bn='thaw'"),
@@ -61,9 +61,9 @@ def test_bad_runs_are_named_before_anything_is_trained(changes, message, tmp_pat
         (
             "regression",
             {"head_init": "imprint"},
-            r"head_init='imprint' makes no sense for the task regression; it takes zeros, normal, ridge",
+            r"head_init='imprint' does not fit the task regression, which takes zeros, normal, ridge",
         ),
-        ("multilabel", {"head_init": "imprint"}, "makes no sense for the task multilabel"),
+        ("multilabel", {"head_init": "imprint"}, "does not fit the task multilabel"),
         ("regression", {"objective": "cross_entropy"}, "gives number; mse fits"),
         ("multilabel", {"objective": "cross_entropy"}, "gives classes; sigmoid_cross_entropy fits"),
         ("distribution", {"objective": "huber"}, "gives distribution; cross_entropy fits"),
@@ -156,7 +156,7 @@ def test_streams_that_do_not_fit_are_refused_by_name():
         ValueError, match=r"validation is on source, target; name the one that selects, such as information\(stream='target'\)"
     ):
         setup.prepare(of_kind("classification", **named))
-    with pytest.raises(ValueError, match="batch_size: none is given for the stream 'target'"):
+    with pytest.raises(ValueError, match="batch_size: the stream 'target' has none"):
         setup.prepare(of_kind("classification", **named, metric="information(stream='target')", batch_size={"source": 4}))
     ready = setup.prepare(of_kind("classification", **named, metric="information(stream='target')", batch_size={"source": 4, "target": 6}))
     batch = next(ready.batches(ready.training.plans[0], 0))

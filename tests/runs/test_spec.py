@@ -153,7 +153,7 @@ def test_a_source_of_ones_own_is_told_by_what_it_holds(base):
 def test_the_workdir_of_another_run_is_refused_with_every_field_that_differs(tmp_path):
     run = of_kind("classification", steps=1, eval_every=0)
     tljax.fit(run, tmp_path, quiet=True)
-    with pytest.raises(ValueError, match=r"holds another run: optim.lr was 0.03, now 0.5; seed was 0, now 3. Go on with the old values"):
+    with pytest.raises(ValueError, match=r"holds another run: optim.lr was 0.03, now 0.5; seed was 0, now 3. Use the old values"):
         tljax.fit(with_(run, lr=0.5, seed=3), tmp_path, quiet=True)
     with pytest.raises(ValueError, match=r"pretrained\.model was 'mlp"):
         tljax.fit(tiny(), tmp_path, quiet=True)

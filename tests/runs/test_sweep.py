@@ -92,8 +92,8 @@ def test_every_setting_that_was_ever_measured_on_test_is_reported(base, tmp_path
         ({"points": ({},), "seeds": ()}, "nothing to run"),
         ({"points": ({},), "seeds": (0, 0)}, "each once"),
         ({"points": ({},), "seeds": (-1,)}, "at least 0"),
-        ({"points": ({}, {"optim.lr": 3e-2})}, "gives a setting twice"),  # the recipe's own rate
-        ({"grid": {"optim.lr": (1, 1.0)}}, "gives a setting twice"),
+        ({"points": ({}, {"optim.lr": 3e-2})}, "has a setting twice"),  # the recipe's own rate
+        ({"grid": {"optim.lr": (1, 1.0)}}, "has a setting twice"),
         ({"grid": {"optim.lr": 1e-3}}, "a tuple of values"),
         ({"grid": {"strategy": "linear_probe"}}, "a tuple of values"),
         ({"grid": {"optim.lr": ()}}, "a tuple of values"),

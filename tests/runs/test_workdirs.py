@@ -35,7 +35,7 @@ def cut(tmp_path_factory):
 
 def test_an_interrupted_run_says_so_and_gives_its_best_weights_on_request(cut):
     with pytest.raises(
-        ValueError, match=r"the run has not finished \(step 1[01] of 40\); the command that started it goes on.*best=True \(--best\)"
+        ValueError, match=r"the run has not finished \(step 1[01] of 40\); the command that started it resumes it.*best=True \(--best\)"
     ):
         tljax.open(cut)
     opened = tljax.open(cut, best=True)

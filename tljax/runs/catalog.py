@@ -1,4 +1,4 @@
-"""The catalog: which backbones there are, how large, how costly, and where weights for them are published."""
+"""The catalog of backbones: size, cost, and addresses of published weights."""
 
 import difflib
 import re
@@ -14,41 +14,43 @@ SORTS = {"name": lambda row: _natural(row["name"]), "params": lambda row: row["p
 
 
 def names(search: str = "") -> list[str]:
-    """Every registered backbone with its default arguments, and the variants that weights are known for, in natural order.
+    """Every registered backbone with its default arguments, and the variants with published weights, in natural order.
 
     Args:
-      search: keep those where it occurs in the name, or in the publisher, address, training data or license of known weights; upper and
-        lower case are the same.
+      search: text that has to occur in the name, or in the publisher, address, training data or license of published weights; case is
+        ignored.
 
     Raises:
-      ValueError: nothing fits; the nearest words are named.
+      ValueError: nothing matches; the nearest words are named.
     """
-    words = {name: [name] for name in sorted({*backbones, *(k.model for k in published())}, key=_natural)}
-    for k in published():
-        words[k.model] += [k.name, k.where, k.trained_on, k.license]
-    found = [name for name, of in words.items() if any(search.lower() in word.lower() for word in of)]
-    if not found:
-        every = {word.lower(): word for of in words.values() for text in of for word in (text, *re.findall(r"[\w.-]+", text))}
-        near = [every[word] for word in difflib.get_close_matches(search.lower(), every, n=5, cutoff=0.5)]
-        hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(words)}"
+    texts = {name: [name] for name in sorted({*backbones, *(entry.model for entry in published())}, key=_natural)}
+    for entry in published():
+        texts[entry.model] += [entry.name, entry.where, entry.trained_on, entry.license]
+    matches = [name for name, searched in texts.items() if any(search.lower() in text.lower() for text in searched)]
+    if not matches:
+        searched = [text for row in texts.values() for text in row]
+        words = {word.lower(): word for text in searched for word in (text, *re.findall(r"[\w.-]+", text))}
+        near = [words[word] for word in difflib.get_close_matches(search.lower(), words, n=5, cutoff=0.5)]
+        hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(texts)}"
         raise ValueError(f"--search={search}: no backbone, publisher or license matches; {hint}")
-    return found
+    return matches
 
 
 def describe(name: str, cost: dict[str, Any]) -> dict[str, Any]:
-    """A catalogue row: ``{name, parameters, flops, features, input, stages, weights}``; `cost` as in `model_stats.cost`."""
-    known = [{"name": k.name, "where": k.where, "license": k.license, "trained_on": k.trained_on} for k in published() if k.model == name]
-    return {"name": name} | cost | {"weights": known}
+    """A row of the catalog: ``{name, parameters, flops, features, input, stages, weights}``; `cost` is that of `model_stats.cost`."""
+    entries = [entry for entry in published() if entry.model == name]
+    rows = [{"name": e.name, "where": e.where, "license": e.license, "trained_on": e.trained_on} for e in entries]
+    return {"name": name} | cost | {"weights": rows}
 
 
 def catalog(search: str = "", sort: str = "name", classes: int = 0) -> list[dict[str, Any]]:
-    """The rows of `describe` for all `names`, sorted by one of `SORTS`."""
+    """The rows of `describe` for all `names` that match `search`, sorted by the key `sort` of `SORTS`."""
     rows = [describe(name, cost) for name, cost in model_stats.costs(names(search), classes).items()]
     return sorted(rows, key=SORTS[sort])
 
 
 def report(rows: Sequence[dict[str, Any]], stages: bool = False, markdown: bool = False, classes: int = 0) -> str:
-    """The models as one table, the known weights as another."""
+    """Two tables as text: the models, then their published weights."""
     form = table.markdown if markdown else table.text
     shown = [
         {
@@ -58,7 +60,7 @@ def report(rows: Sequence[dict[str, Any]], stages: bool = False, markdown: bool 
             "input": _input(*row["input"]["x"]),
             "features": row["features"],
             "stages": f"{len(row['stages'])}{': ' + ' '.join(row['stages']) if stages else ''}",
-            "weights": ", ".join(dict.fromkeys(known["name"].split()[0] for known in row["weights"])),
+            "weights": ", ".join(dict.fromkeys(entry["name"].split()[0] for entry in row["weights"])),
         }
         for row in rows
     ]
@@ -67,8 +69,8 @@ def report(rows: Sequence[dict[str, Any]], stages: bool = False, markdown: bool 
         f"Of one forward pass of one example, {head}. GFLOP is XLA's count: a multiplication and the addition after it are two operations, "
         "and multiplications with padding do not count."
     )
-    known = [{"model": row["name"]} | k for row in rows for k in row["weights"]]
-    parts = [form(shown, list(shown[0])), note, form(known, ["model", "name", "trained_on", "license", "where"]) if known else ""]
+    entries = [{"model": row["name"]} | entry for row in rows for entry in row["weights"]]
+    parts = [form(shown, list(shown[0])), note, form(entries, ["model", "name", "trained_on", "license", "where"]) if entries else ""]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -1,7 +1,8 @@
-"""Strategies on one task, equally tuned: rows, a table with spreads, a picture of the learning curves, verdicts against scratch.
+"""Compares strategies on one task under equal tuning: rows, a table with spreads, learning curves, verdicts against scratch.
 
-Protocol: each strategy tries the same learning rates on the first seed and keeps the best by validation score; with it the further seeds
-run. The test split is measured once per measured run. Finished rows stand in `trials.jsonl`; the same call goes on after them.
+Protocol: each strategy tries the same learning rates on the first seed and keeps the best one by validation score; the other seeds run at
+that rate. The test split is measured once for each of these runs. Finished rows are kept in `trials.jsonl`; the same call resumes after
+them.
 """
 
 import os
@@ -30,18 +31,18 @@ def compare(
     seeds: Sequence[int] = (0, 1, 2),
     build: Callable[[Any], Run] = lambda run: run,
 ) -> list[dict[str, Any]]:
-    """All measured rows: one per strategy and seed.
+    """Train all strategies and measure them on the test split; one row for each strategy and seed.
 
     Args:
-      base: a `Run` with a test source, or a recipe (a dataclass with the fields `strategy`, `optim.lr`, `seed`) of which `build` makes one.
-      workdir: of the comparison.
+      base: a `Run` with a test source; or a recipe (a dataclass with the fields `strategy`, `optim.lr`, `seed`) for `build`.
+      workdir: folder of the comparison.
       strategies: call expressions.
-      rates: peak learning rates; each strategy tries all on the first seed.
-      seeds: the first tunes, all of them are measured.
-      build: ``changed base -> Run``.
+      rates: peak learning rates; each strategy tries all of them on the first seed.
+      seeds: the first one tunes; all of them are measured.
+      build: turns `base` with changed fields into a `Run`.
 
     Raises:
-      ValueError: nothing to compare, no test source, and as `fit`.
+      ValueError: nothing to compare, no test source, or an error of `fit`.
     """
     if not (strategies and rates and seeds):
         raise ValueError("compare needs at least one of strategies, rates and seeds each")
@@ -101,7 +102,7 @@ def _trained(rows: trials.Trials, run: Run, bar: Any) -> dict[str, Any]:
 
 
 def _measured(rows: trials.Trials, run: Run, row: dict[str, Any], bar: Any) -> dict[str, Any]:
-    """The row of a run with the metrics of its saved weights on the test split: read, or measured now."""
+    """The trial's row with the metrics of its saved weights on the test split, measured first if it is not in `trials.jsonl`."""
     name = f"{row['id']}_test"
 
     def measure_test() -> dict[str, Any]:
@@ -121,7 +122,7 @@ def trial_ids(run: Run) -> list[str]:
 
 
 def report(rows: Sequence[dict[str, Any]], root: pathlib.Path, title: str) -> str:
-    """Write `table.md` and `figures/curves.png` from the rows alone; gives the table and the verdicts as text."""
+    """Write `table.md` and `figures/curves.png` from the rows alone; returns the table and the verdicts as text."""
     by_strategy: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_strategy.setdefault(row["strategy"], []).append(row)
@@ -151,7 +152,7 @@ def _mean_row(strategy: str, group: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 
 def _verdicts(by_strategy: Mapping[str, Sequence[dict[str, Any]]]) -> list[str]:
-    """One line for each strategy: whether it beats scratch on the test split by the metric that selected, larger being better."""
+    """One line for each strategy: its verdict against scratch on the test split, by the metric that selected."""
     if "scratch" not in by_strategy:
         return []
     metric, sign = by_strategy["scratch"][0]["metric"], by_strategy["scratch"][0]["sign"]

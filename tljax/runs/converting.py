@@ -1,4 +1,4 @@
-"""Converts a checkpoint into the names of another publisher, or into ours."""
+"""Converts a checkpoint to the names of another publisher, or to tljax's own."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ OURS = "ours"
 
 
 def target(to: str, opened: weights.Pretrained) -> str:
-    """The layout to write: `to`, else ours for a foreign file, and for one of ours the only family that can hold the model.
+    """The key table to write by: `to` if it is not empty; else ``"ours"`` for a publisher's file, and the only fitting family for ours.
 
     Raises:
-      ValueError: an unknown family; none, or several, that can hold the model.
+      ValueError: an unknown family; or `to` is empty and no family, or more than one, fits.
     """
     if to or opened.report.family != "own":
         return to or OURS
@@ -29,15 +29,15 @@ def convert(path: str, to: str = "", out: str = "", *, dry_run: bool = False, nu
 
     Args:
       path: any file, folder or repository that `weights.open` takes.
-      to: key table, ``"ours"``, or ``""``: see `target`.
+      to: key table to write by, ``"ours"``, or ``""`` (see `target`).
       out: the folder to write.
-      dry_run: nothing is written.
-      num_classes: of a new head, for a file that has none; 0: it stays without one.
-      family: the key table to read the file by; ``""``: recognized.
+      dry_run: report only, write nothing.
+      num_classes: of a new head, for a file without one; 0: no head is added.
+      family: the key table to read by; ``""``: recognized from names and shapes.
 
     Returns:
-      ``{report, config, to, arrays, bytes}``: the `weights.LoadReport`, the `PretrainedConfig` as read or written, the layout, how many
-      arrays it has and how large they are.
+      ``{report, config, to, arrays, bytes}``: the `weights.LoadReport`, the `PretrainedConfig` that was read or written, the key table, the
+      number of arrays and their size.
 
     Raises:
       ValueError, KeyError, OSError: as `weights.open`, `weights.export` and `weights.save`; no `out`.

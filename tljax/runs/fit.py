@@ -1,4 +1,4 @@
-"""`fit`: train a run in its workdir, or go on with it."""
+"""`fit`: trains a run in its workdir, or resumes it there."""
 
 import os
 from typing import Any
@@ -14,19 +14,21 @@ from tljax.train.state import State
 
 
 def fit(run: Run, workdir: str | os.PathLike[str], *, quiet: bool = False, profiled: str = "") -> Result:
-    """Train as the run says, select, measure and save.
+    """Train a run, select its weights, measure and save them.
 
-    The workdir belongs to this run: the same call gives its result again where it is done, and goes on with it where it stopped. Another
+    The workdir belongs to this run. The same call resumes it where it stopped, and returns its result where it has finished. A different
     run is refused by the field that differs.
 
     Args:
-      run: everything that the training is made of.
+      run: the training.
       workdir: the folder.
       quiet: no progress bar, no text, no pictures.
-      profiled: ``START:STOP``, the steps whose profiler trace is written to ``workdir/profile``; empty: none.
+      profiled: ``START:STOP``: write a profiler trace of these steps to ``workdir/profile``; empty: none.
 
     Raises:
-      ValueError, KeyError, FileNotFoundError, OSError: bad input, naming file, key or field. NonFinite: the loss. Interrupted: a signal.
+      ValueError, KeyError, FileNotFoundError, OSError: bad input; the message names the file, key or field.
+      NonFinite: the loss or the validation score is not finite.
+      Interrupted: a signal stopped the run.
     """
     run.validate()
     traced_steps = profile.parse_steps(profiled, run.steps)
@@ -62,7 +64,7 @@ def fit(run: Run, workdir: str | os.PathLike[str], *, quiet: bool = False, profi
 
 
 class _Validation:
-    """``(step, state) -> should_stop``: measures, records, keeps the best; a step already recorded is not measured again."""
+    """``(step, state) -> should_stop``: measures, records and keeps the best weights; a recorded step is not measured again."""
 
     def __init__(self, ready: setup.Setup, checkpoints: checkpoint.Checkpoints, log: logger.Logger):
         self.ready, self.checkpoints, self.log = ready, checkpoints, log
@@ -73,7 +75,7 @@ class _Validation:
             return False
         if step not in self.recorded:
             self._measure(step, state)
-        return self._enough(step)
+        return self._should_stop(step)
 
     def _measure(self, step: int, state: State) -> None:
         run, metric = self.ready.run, self.ready.metric
@@ -90,11 +92,11 @@ class _Validation:
         if run.select == "best":
             self.checkpoints.save_best(step, variables["params"], variables["batch_stats"], score)
 
-    def _enough(self, step: int) -> bool:
-        """True if of the last `patience` validations up to `step`, all in the last phase, none was better than the best.
+    def _should_stop(self, step: int) -> bool:
+        """True if none of the last `patience` validations up to `step`, all in the last phase, was a new best.
 
-        Depends only on the best step, so a resumed run decides the same. The best may come after `step`, where a run was killed after it
-        and goes on from before it: the count is negative then, and rightly not enough, since the run went past `step` already.
+        Depends only on the best step, so a resumed run decides the same. A run that was killed after its best step and resumes before it
+        gets a negative count, which never stops it.
         """
         run, since = self.ready.run, self.ready.training.plans[-1].span.start
         if not run.patience or not step:
@@ -104,13 +106,13 @@ class _Validation:
 
 
 def evaluated(state: State) -> dict[str, Any]:
-    """The variables that are measured: the parameters, or their moving average where it is on."""
+    """The variables to measure: the parameters, or their moving average if the run keeps one."""
     params = trees.merge(trees.drop(state.params, trees.flatten(state.ema)), state.ema) if state.ema else state.params
     return {"params": params, "batch_stats": state.stats}
 
 
 def _chosen(ready: setup.Setup, checkpoints: checkpoint.Checkpoints, state: State) -> tuple[int, dict[str, Any]]:
-    """``(step, variables)`` of the weights that are measured and handed on."""
+    """``(step, variables)`` of the selected weights."""
     if ready.run.select == "last" or ready.metric is None:
         return int(state.step), evaluated(state)
     shapes = initialization.shapes_at(ready.training, int(state.step))

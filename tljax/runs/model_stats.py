@@ -1,4 +1,4 @@
-"""Parameters and FLOPs of models, remembered between runs: counting takes seconds for a large model, and minutes for all."""
+"""Parameters and FLOPs of models, cached between runs: counting takes seconds for a large model and minutes for all."""
 
 import contextlib
 import functools
@@ -19,14 +19,14 @@ from tljax.train import program
 
 
 def cost(name: str, classes: int = 0) -> dict[str, Any]:
-    """``{parameters, flops, features, input, stages}`` of one forward pass of one example; nothing is compiled and no array is made.
+    """``{parameters, flops, features, input, stages}`` of a forward pass of one example, without compiling or making arrays.
 
     Args:
       name: call expression of a backbone.
-      classes: outputs of the linear head that is counted too; 0: the backbone alone.
+      classes: outputs of a linear head to count too; 0: the backbone alone.
 
     Returns:
-      `flops` by XLA's analysis of the program before compilation; `input` maps each input to ``[shape, dtype]``.
+      `flops` is XLA's count for the program before compilation; `input` maps each input to ``[shape, dtype]``.
     """
     model = models.create(name, num_classes=max(classes, 1))
     variables = models.shapes(model)
@@ -48,19 +48,19 @@ def cost(name: str, classes: int = 0) -> dict[str, Any]:
 
 
 def costs(names: Sequence[str], classes: int = 0) -> dict[str, dict[str, Any]]:
-    """`cost` by name. What was counted before by the same code stands in `cache_file`, which may be deleted at any time."""
-    file, now = cache_file(), _version()
-    kept = _read(file).get(now, {})
-    missing = [name for name in names if _key(name, classes) not in kept]
+    """`cost` of each name. Counts by the same version of the code come from `cache_file`, which may be deleted at any time."""
+    file, version = cache_file(), _version()
+    cached = _read(file).get(version, {})
+    missing = [name for name in names if _key(name, classes) not in cached]
     try:
         for name in tqdm.tqdm(missing, desc="counting", unit="model", leave=False, disable=None):
-            kept[_key(name, classes)] = cost(name, classes)
+            cached[_key(name, classes)] = cost(name, classes)
     finally:
         if missing:
-            with contextlib.suppress(OSError):  # a folder that cannot be written costs time, nothing else
+            with contextlib.suppress(OSError):  # without a cache the next call counts again
                 file.parent.mkdir(parents=True, exist_ok=True)
-                workdirs.write_json(file, {now: kept})
-    return {name: kept[_key(name, classes)] for name in names}
+                workdirs.write_json(file, {version: cached})
+    return {name: cached[_key(name, classes)] for name in names}
 
 
 def cache_file() -> pathlib.Path:
@@ -73,7 +73,7 @@ def _key(name: str, classes: int) -> str:
 
 
 def _read(file: pathlib.Path) -> dict[str, Any]:
-    """The cache's content; {} where there is none, or none that can be read."""
+    """The cache's content; ``{}`` if the file is missing or damaged."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -83,7 +83,7 @@ def _read(file: pathlib.Path) -> dict[str, Any]:
 
 @functools.cache
 def _version() -> str:
-    """A hash of all that a cost depends on: the models' code, and the packages that trace and count."""
+    """A hash of the code that a cost depends on: the models, and the packages that trace and count."""
     sources = sorted(pathlib.Path(models.__path__[0]).glob("*.py"))
     packages = [f"{name} {importlib.metadata.version(name)}" for name in ("jax", "jaxlib", "flax")]
     return hashlib.sha256(b"\0".join([*(file.read_bytes() for file in sources), *(p.encode() for p in packages)])).hexdigest()

@@ -1,4 +1,4 @@
-"""Opens a pretrained model, or creates one, with a head for the labels of a source."""
+"""Opens or creates a model with a head for the labels of a source."""
 
 import dataclasses
 import os
@@ -14,7 +14,7 @@ from tljax.runs import workdirs
 from tljax.runs.pretrained import Pretrained
 
 MEASURED = 1000
-"""How many examples the mean and standard deviation of a created model's inputs are taken from."""
+"""Number of examples from which a created model takes the mean and standard deviation of its inputs."""
 
 
 def open(
@@ -28,23 +28,23 @@ def open(
     seed: int = 0,
     **options: Any,
 ) -> Pretrained:
-    """Open a checkpoint, a workdir or a hub repository; with a source of labels, make its head fit them.
+    """Open a checkpoint, a workdir or a hub repository. With a source of labels, the model gets a head that predicts them.
 
     Args:
       path: a weight file or folder, a workdir, or ``hf://OWNER/NAME`` (`tljax.weights.open`).
-      labels: a source, or its call expression, whose labels the head has to give; None: the head stays as it is.
-      task: the meaning of the labels; None: the checkpoint's where it reads such labels, else the one that their kind calls for.
+      labels: a source, or its call expression, whose labels the head predicts; None: the head stays as it is.
+      task: the meaning of the labels; None: the checkpoint's task if it reads such labels, else the one that fits their kind.
       new_head: ``"auto"``: new unless the checkpoint's head is for the same task and classes; ``"always"``; ``"never"``.
-      head: call expression of a new head; empty: the checkpoint's kind where it fits the task, else the task's default.
-      best: of a workdir whose run has not finished: the best weights so far.
+      head: call expression of a new head; empty: the checkpoint's kind of head if it fits the task, else the task's default.
+      best: take the best weights so far of a workdir whose run has not finished.
       seed: of a new head.
       **options: of `tljax.weights.open`: `in_channels`, `input_size`, `dtype`, `remat`, `only`, `fresh`, `family`, `sha256`, ...
 
     Raises:
-      FileNotFoundError, ValueError: as `tljax.weights.open`; labels that the task does not read; a run that has not finished.
+      FileNotFoundError, ValueError: an error of `tljax.weights.open`; labels that the task does not read; a run that has not finished.
     """
     if new_head not in ("auto", "always", "never"):
-        raise ValueError(f"new_head={new_head!r}: one of auto, always, never")
+        raise ValueError(f"new_head={new_head!r}: expected one of auto, always, never")
     key = jax.random.fold_in(jax.random.key(seed), 0)
     if "in_channels" in options and not options["in_channels"]:
         del options["in_channels"]
@@ -79,26 +79,26 @@ def create(
     seed: int = 0,
     title: str = "",
 ) -> Pretrained:
-    """A model with random parameters for the labels of a source.
+    """Create a model with random parameters for the labels of a source.
 
     Args:
       model: call expression of a backbone, such as ``resnet18``.
       labels: a source, or its call expression.
-      task: the meaning of its labels; None: the one that their kind calls for.
+      task: the meaning of its labels; None: the one that fits their kind.
       head: call expression; empty: the task's default.
       input_size: height and width; (): those of the first example.
-      in_channels: 0: those of the first example.
-      normalize: ``"data"``: inputs are normalized by mean and standard deviation of the source's images; ``"none"``: not.
+      in_channels: number of channels; 0: that of the first example.
+      normalize: ``"data"``: normalize inputs by the mean and standard deviation of the source's images; ``"none"``: do not.
       dtype: of the computation.
       remat: stages whose activations are recomputed in the backward pass.
       seed: of the parameters.
-      title: where the weights come from, for the config.
+      title: the origin of the weights, for the config.
 
     Raises:
-      KeyError, ValueError: an unknown model or head, labels that the task does not read, texts (they need a tokenizer: use `open`).
+      KeyError, ValueError: an unknown model or head; labels that the task does not read; texts, which need a tokenizer (use `open`).
     """
     if normalize not in ("data", "none"):
-        raise ValueError(f"normalize={normalize!r}: data or none")
+        raise ValueError(f"normalize={normalize!r}: expected data or none")
     source = data.create(labels)
     meaning = tasks.create(task) if task else tasks.infer(source)
     view = meaning.view(source)
@@ -108,7 +108,8 @@ def create(
     first = np.asarray(view[0]["x"])
     if view.fields["x"] in ("text", "tokens"):
         raise ValueError(
-            f"{data.describe(source)} gives texts: open a checkpoint, which says how they become tokens (strategy scratch draws anew)"
+            f"{data.describe(source)} gives texts, which need a tokenizer: open a checkpoint that brings one (strategy scratch draws its "
+            "parameters anew)"
         )
     size = tuple(input_size) or (first.shape[:2] if view.fields["x"] == "image" else ())
     channels = in_channels or first.shape[-1]
@@ -123,14 +124,15 @@ def create(
     if size and normalize == "data":
         config = _normalized(config, view)
     variables = models.init(net, jax.random.fold_in(jax.random.key(seed), 0))
-    report = weights.LoadReport("", "", (), {}, dict.fromkeys(trees.flatten(variables), "models.init: random"), {})
+    new = dict.fromkeys(trees.flatten(variables), "models.init: random")
+    report = weights.LoadReport(file="", family="", loaded=(), reshaped={}, new=new, ignored={})
     return Pretrained(net, variables, config, report, task=meaning, new_head=True)
 
 
 def with_labels(
     opened: Pretrained, source: data.Source, task: tasks.Task, *, new_head: str, head: Any, key: jax.Array, options: dict[str, Any]
 ) -> Pretrained:
-    """The model with a head for the labels of a source: its own where task and classes are the same, else a new one."""
+    """The model with a head for the labels of a source: its own head if task and classes are the same, else a new one."""
     view = task.view(source)
     task.check(view)
     config, classes = opened.config, _class_names(task, view)
@@ -139,12 +141,12 @@ def with_labels(
     if new_head == "never" or (new_head == "auto" and same):
         if outputs != config.num_classes:
             raise ValueError(f"{data.describe(source)}: its labels need {outputs} outputs, the checkpoint's head has {config.num_classes}")
-        kept = opened.task if type(task) is type(opened.task) else task
-        config = dataclasses.replace(config, labels=classes or config.labels, task=str(kept), **kept.preprocessing())
-        return dataclasses.replace(opened, task=kept, config=config)
+        task = opened.task if type(task) is type(opened.task) else task
+        config = dataclasses.replace(config, labels=classes or config.labels, task=str(task), **task.preprocessing())
+        return dataclasses.replace(opened, task=task, config=config)
     expression = str(head) or _fitting_head(config.head, task)
     built = {name: options[name] for name in ("dtype", "remat") if name in options}
-    net = models.create(config.model, outputs, expression, config.in_channels, config.input_size, **built)
+    net = models.create(config.model, outputs, expression, in_channels=config.in_channels, input_size=config.input_size, **built)
     paths = [path for path in trees.flatten(models.shapes(net)) if path.split("/")[1] == "head"]
     drawn = models.init(net, key, paths) if paths else {"params": {}, "batch_stats": {}}
     backbone = {kind: {"backbone": tree["backbone"]} for kind, tree in opened.variables.items() if "backbone" in tree}
@@ -172,13 +174,13 @@ def with_labels(
 
 
 def ready(loaded: weights.Pretrained) -> Pretrained:
-    """An opened checkpoint with the task that its config names."""
+    """Add to an opened checkpoint the task that its config names."""
     task = tasks.create(loaded.config.task or _by_head(loaded.config))
     return _pretrained(loaded, task, new_head=False, origin=loaded.config.sha256 or trees_hash(loaded.variables))
 
 
 def trees_hash(variables: Any) -> str:
-    """The hash of a tree of arrays."""
+    """Hash a tree of arrays."""
     flat = trees.flatten(jax.device_get(variables))
     return data.digest(*(part for path, leaf in sorted(flat.items()) for part in (path, np.asarray(leaf))))
 
@@ -190,10 +192,10 @@ def _pretrained(loaded: weights.Pretrained, task: tasks.Task, *, new_head: bool,
 
 
 def _unfinished(path: str | os.PathLike[str], best: bool) -> weights.Pretrained | None:
-    """The best weights so far of a workdir whose run has not finished; None for anything else.
+    """The best weights so far of a workdir whose run has not finished; None for any other path.
 
     Raises:
-      ValueError: such a workdir, and `best` was not asked for.
+      ValueError: such a workdir, and `best` is false.
     """
     root = pathlib.Path(path)
     if not root.is_dir() or not (root / "run.json").is_file() or (root / "model").is_dir():
@@ -206,14 +208,14 @@ def _reads(task: tasks.Task, source: data.Source) -> bool:
 
 
 def _by_head(config: weights.PretrainedConfig) -> str:
-    """The task of a config that names none: what its head can be for."""
+    """The task of a config that names none, by its head."""
     head = registry.parse(config.head)[0]
     served = [name for name in tasks.tasks if getattr(tasks.tasks[name], "head", "") == head]
     return served[0] if len(served) == 1 else "features" if head in models.FIXED_HEADS else "classification"
 
 
 def _fitting_head(head: str, task: tasks.Task) -> str:
-    """The checkpoint's kind of head where it serves the task as the task's default does; else the default."""
+    """The checkpoint's kind of head if it fits the task, else the task's default."""
     plain = ("linear", "mlp", "cosine")
     name = registry.parse(head)[0]
     return head if task.head == name or (task.head in plain and name in plain) else task.head

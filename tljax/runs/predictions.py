@@ -1,4 +1,4 @@
-"""The answers of a model as rows of a file or lines of a table."""
+"""Predictions as rows of a file or lines of a table."""
 
 import csv
 import json
@@ -19,10 +19,10 @@ Row = dict[str, Any]
 def input_source(
     opened: pretrained.Pretrained, path: str, expression: str, *, column: str = "text", on_error: str = "raise"
 ) -> data.Source:
-    """The source to predict on: an expression, or a path of images or of a table of texts.
+    """The source to predict on: a call expression, or a path of images or of a table of texts.
 
     Raises:
-      ValueError, FileNotFoundError: as the sources do.
+      ValueError, FileNotFoundError: an error of the source; a path for a model of vectors.
     """
     if expression:
         return data.create(expression)
@@ -34,10 +34,10 @@ def input_source(
 
 
 def read_columns(path: str, names: Sequence[str], size: int) -> list[Row]:
-    """The chosen columns of the table that `path` is, one dict for each of its `size` rows; without names: empty dicts.
+    """Read columns of the table `path`: one dict for each of its `size` rows, empty if there are no `names`.
 
     Raises:
-      ValueError: no such column, another number of rows.
+      ValueError: a missing column, or another number of rows.
     """
     if not names:
         return [{} for _ in range(size)]
@@ -48,19 +48,20 @@ def read_columns(path: str, names: Sequence[str], size: int) -> list[Row]:
 
 
 def with_columns(rows: Iterable[Row], carried: Sequence[Row]) -> Iterator[Row]:
-    """Each row with its carried columns after the file."""
+    """Insert the carried columns into each row, after the file."""
     for row, extra in zip(rows, carried, strict=True):
         yield {"file": row["file"], **extra, **{name: value for name, value in row.items() if name != "file"}}
 
 
 def write(path: str | os.PathLike[str], rows: Iterable[Row]) -> str:
-    """Write rows as ``.csv`` or ``.jsonl``, whole or not at all; gives a line on it.
+    """Write rows as ``.csv`` or ``.jsonl``; the file is complete or absent. Returns a line that says what was written.
 
-    Masks `[H, W]` become PNGs of class ids in the folder ``NAME_masks`` beside the file; the row holds their path. 255 is no class; a mask
-    with an id above 254 has 16 bits, and 65535 is none.
+    Masks `[H, W]` become PNGs of class ids in the folder ``NAME_masks`` next to the file; the row holds their path. 255 means no class. A
+    mask with an id above 254 has 16 bits, and 65535 means no class.
 
     Raises:
-      ValueError: another suffix. OSError: the file cannot be written.
+      ValueError: another suffix.
+      OSError: the file cannot be written.
     """
     out = pathlib.Path(path)
     if out.suffix.lower() not in (".csv", ".jsonl"):
@@ -81,7 +82,7 @@ def write(path: str | os.PathLike[str], rows: Iterable[Row]) -> str:
 
 
 def display_row(row: Mapping[str, Any]) -> Row:
-    """A row for the screen: the likeliest classes in columns of their own, arrays by their size."""
+    """A row for the screen: one column for each of the likeliest classes, and the size of an array in its place."""
     cells: Row = {}
     for name, value in row.items():
         if name == "predictions":
@@ -94,7 +95,7 @@ def display_row(row: Mapping[str, Any]) -> Row:
 
 
 def _with_files(row: Row, folder: pathlib.Path, place: int) -> Row:
-    """The row with its arrays written as PNGs; paths in their place."""
+    """Write the row's arrays as PNGs; returns the row with their paths."""
     out = dict(row)
     for name, value in row.items():
         if isinstance(value, np.ndarray):
@@ -107,7 +108,7 @@ def _with_files(row: Row, folder: pathlib.Path, place: int) -> Row:
 
 
 def _flat(row: Mapping[str, Any]) -> Row:
-    """A row with one cell for each value: lists joined by ``;``, the listed predictions numbered."""
+    """A row with one cell for each value: lists are joined by ``;``, the listed predictions are numbered."""
     cells: Row = {}
     for name, value in row.items():
         if name == "predictions":

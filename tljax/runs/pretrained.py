@@ -15,12 +15,12 @@ from tljax.train import forward, sharding
 
 @dataclasses.dataclass(frozen=True)
 class Pretrained(weights.Pretrained):
-    """A model with its weights, its task and what its inputs must look like.
+    """A model with its weights, its task and the preprocessing of its inputs.
 
     Attributes:
       task: the meaning of its outputs.
-      new_head: whether the head is newly drawn, not trained.
-      origin: hash of the weights that the backbone came from; empty: drawn at random.
+      new_head: the head is newly drawn and not trained yet.
+      origin: hash of the weights that the backbone came from; empty: they were drawn at random.
     """
 
     task: tasks.Task = dataclasses.field(default_factory=lambda: tasks.create("features"))
@@ -28,12 +28,12 @@ class Pretrained(weights.Pretrained):
     origin: str = ""
 
     def predict(self, inputs: Any, top: int = 3, batch_size: int = 256) -> list[dict[str, Any]]:
-        """Answers for inputs: one dict for each, ``{"file": place, ...}`` with what the task gives (`tasks`).
+        """Predict: one dict for each input, ``{"file": name, ...}`` and the entries of the task (`tasks`).
 
         Args:
-          inputs: a source or its call expression; a path of an image, of a folder of images, or of a table of texts; or a list of these
-            paths.
-          top: classes listed for each.
+          inputs: a source or its call expression; the path of an image, of a folder of images, or of a table of texts; or a list of paths
+            of images.
+          top: classes listed for each input.
           batch_size: examples per batch.
 
         Raises:
@@ -44,7 +44,7 @@ class Pretrained(weights.Pretrained):
     def predictions(
         self, inputs: Any, *, top: int = 3, batch_size: int = 256, workers: int = 0, title: str = ""
     ) -> Iterator[dict[str, Any]]:
-        """`predict`, batch by batch: masks and boxes of a large source need not fit into memory at once."""
+        """`predict` as an iterator, batch by batch, so that masks and boxes of a large source need not fit into memory."""
         source = self.task.view(as_inputs(inputs, self.config))
         run, options = self._compiled(self._answer), self._options(source, batch_size)
         at = 0
@@ -55,16 +55,19 @@ class Pretrained(weights.Pretrained):
             at += n
 
     def measure(self, source: Any, metric: Any = None, *, by_order: bool = False, batch_size: int = 256) -> dict[str, Any]:
-        """The numbers of a metric on all examples of a source; classes are matched by name.
+        """Measure a metric on all examples of a source; classes are matched by name.
 
         Args:
-          source: or its call expression; labels are needed where the metric reads them.
-          metric: None: the task's.
+          source: a source or its call expression, with labels if the metric reads them.
+          metric: a metric or its call expression; None: the task's.
           by_order: match classes by their order instead.
           batch_size: examples per batch.
 
+        Returns:
+          ``{name: number}``, such as ``{"accuracy": 0.93, ...}``.
+
         Raises:
-          ValueError: labels of another kind, classes that the model does not know.
+          ValueError: labels of another kind, or classes that the model does not have.
         """
         return self.measured(source, metric, by_order=by_order, batch_size=batch_size)[0]
 
@@ -88,25 +91,25 @@ class Pretrained(weights.Pretrained):
         """``{stage: [N, D] float32}``: the pooled output of stages for all N examples of a source.
 
         Args:
-          source: or its call expression; a label is not needed.
+          source: a source or its call expression; labels are not needed.
           stages: ``"all"``, ``"stage3,stage4"`` or a list of names.
           batch_size: examples per batch.
 
         Raises:
-          ValueError: a stage that the model has not.
+          ValueError: a stage that the model does not have.
         """
         chosen = features.stages_of(self.model, stages if isinstance(stages, str) else ",".join(stages))
         return features.pretrained(self, self.task.view(as_inputs(source, self.config)), chosen, batch_size=batch_size)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write weights and config into a folder that `tljax.open` reads. Raises OSError naming the folder."""
+        """Write weights and config into a folder that `tljax.open` reads. Raises OSError that names the folder."""
         weights.save(path, jax.device_get(self.variables), self.config)
 
     def view(self, source: data.Source, *, by_order: bool = False) -> data.Source:
         """A labeled source with the fields and the class numbers of this model.
 
         Raises:
-          ValueError: labels of another kind, classes that the model does not know.
+          ValueError: labels of another kind, or classes that the model does not have.
         """
         view = self.task.view(source)
         if self.task.form and view.fields.get("label") not in self.task.kinds:
@@ -116,7 +119,7 @@ class Pretrained(weights.Pretrained):
         return data.relabel(view, tasks.classification_names(self.config), by_order=by_order)
 
     def answers(self, source: data.Source, batch_size: int = 8) -> Any:
-        """The task's answers `[N, ...]` for the N examples of a source with the task's fields: what `predict` makes rows of."""
+        """The task's answers `[N, ...]`, of which `predict` makes rows, for the N examples of a source with the task's fields."""
         return measure.gather(self._compiled(self._answer), self._placed(), source, **self._options(source, batch_size))
 
     def _answer(self, variables: Mapping[str, Any], batch: Mapping[str, Any]) -> Any:
@@ -134,7 +137,7 @@ class Pretrained(weights.Pretrained):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Examples(Sequence[Mapping[str, Any]]):
-    """The examples of one batch, read again only where a task looks at them."""
+    """The examples of one batch, read only when a task looks at them."""
 
     source: data.Source
     start: int
@@ -148,10 +151,10 @@ class _Examples(Sequence[Mapping[str, Any]]):
 
 
 def as_inputs(inputs: Any, config: weights.PretrainedConfig) -> data.Source:
-    """A source of what a user gives to predict: a source, an expression, a path, or a list of paths.
+    """Turn the inputs of `predict` into a source: a source, an expression, a path, or a list of paths.
 
     Raises:
-      ValueError, FileNotFoundError: none of these; files that do not fit the model.
+      ValueError, FileNotFoundError: any other input, or files that do not fit the model.
     """
     if isinstance(inputs, str | os.PathLike):
         path = os.fspath(inputs)
@@ -164,4 +167,4 @@ def as_inputs(inputs: Any, config: weights.PretrainedConfig) -> data.Source:
     if hasattr(inputs, "fields"):
         source: data.Source = inputs
         return source
-    raise ValueError(f"predict: {type(inputs).__name__} is no input; give a source, a path or a list of paths")
+    raise ValueError(f"predict: expected a source, a path or a list of paths, got {type(inputs).__name__}")

@@ -1,9 +1,9 @@
-"""A classifier on the features of every stage of a frozen backbone: how much does each stage know of a task?
+"""A classifier on the features of every stage of a frozen backbone shows how much each stage knows of a task.
 
-The classifier's setting (the C of logistic regression) is chosen by stratified cross-validation on the training data; the test data is
+The classifier's setting (the C of logistic regression) is chosen by stratified cross-validation on the training data. The test data is
 measured once for each row of the table. The workdir keeps the features, so that another learner, or the same call after a stop, does not
-run the model again (delete `features/` if files changed under the same names); it also gets `probe.json`, `table.md` and
-`figures/probe.png`, of the last call.
+run the model again; delete `features/` if files changed under the same names. The last call also writes `probe.json`, `table.md` and
+`figures/probe.png`.
 """
 
 import dataclasses
@@ -38,10 +38,10 @@ def probe(
     batch_size: int = 256,
     workers: int = 0,
 ) -> dict[str, Any]:
-    """``{weights, sha256, model, train, test, learner, setting, seeds, majority, rows}``; written to ``probe.json`` in `root`.
+    """Fit a classifier to the features of each stage and measure it.
 
     Args:
-      path: weights.
+      path: a weight file, a folder or a workdir.
       train: source to learn from, one class per example.
       test: source to measure on; its classes are matched by name.
       root: the workdir.
@@ -52,8 +52,11 @@ def probe(
       batch_size: examples per batch.
       workers: processes that read; 0: threads.
 
+    Returns:
+      ``{weights, sha256, model, train, test, learner, setting, seeds, majority, rows}``, which is also written to ``probe.json``.
+
     Raises:
-      ValueError, FileNotFoundError: weights or data that cannot be read, an unknown stage, labels that are no classes, test classes that
+      ValueError, FileNotFoundError: weights or data that cannot be read, an unknown stage, labels other than classes, test classes that
         the training data lacks, examples that both sources hold, a workdir of another program.
     """
     folder = pathlib.Path(root)
@@ -111,9 +114,9 @@ def _labels(sources: Mapping[str, data.Source], expressions: Mapping[str, str]) 
 
 
 def _check_apart(sources: Mapping[str, data.Source], expressions: Mapping[str, str]) -> None:
-    """Raises ValueError where train and test share examples, as far as names tell: one expression for both, or the same files."""
+    """Raise ValueError if train and test share examples by name: the same expression, or the same files."""
     train, test = ({data.name_of(source, i) for i in range(len(source))} for source in sources.values())
-    # a name that is no file may tell too little: two arrays of one .npz have the same names
+    # only files have names that identify an example: two arrays of one .npz have the same names
     if both := [name for name in train & test if expressions["train"] == expressions["test"] or os.path.isfile(name)]:
         raise ValueError(
             f"--test={expressions['test']}: --train={expressions['train']} holds {len(both)} of its examples, such as {min(both)}"
@@ -123,7 +126,7 @@ def _check_apart(sources: Mapping[str, data.Source], expressions: Mapping[str, s
 def _stored(
     folder: pathlib.Path, source: data.Source, key: Sequence[Any], compute: Callable[[], dict[str, np.ndarray]]
 ) -> dict[str, np.ndarray]:
-    """Features from a file of `folder`, or computed and written there; its name tells all that they depend on but the images' content."""
+    """Read features from a file in `folder`, or compute and write them. Its name hashes all that they depend on except file contents."""
     path = folder / f"{data.digest(json.dumps(list(key)), data.fingerprint(source))}.npz"
     if path.exists():
         try:
@@ -138,7 +141,7 @@ def _stored(
 
 
 def report(result: Mapping[str, Any], root: str | pathlib.Path) -> str:
-    """Write `table.md` and `figures/probe.png`; gives the table and what it says as text."""
+    """Write `table.md` and `figures/probe.png`; returns caption and table as text."""
     folder, rows, setting = pathlib.Path(root), result["rows"], result["setting"]
     shown = [
         {

@@ -46,7 +46,7 @@ def measured(
     sources: Mapping[str, data.Source],
     title: str = "",
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """``(numbers, {stream: statistics})`` of a metric on named sources."""
+    """Measure a metric on named sources: ``(numbers, {stream: statistics})``."""
     run, own = ready.run, model_only(variables)
     config = run.pretrained.config
     streams = {name: source for name, source in sources.items() if not metric.streams or name in metric.streams}
@@ -68,14 +68,14 @@ def measured(
 
 
 def finish(ready: setup.Setup, root: pathlib.Path, variables: Mapping[str, Any], *, step: int, steps: int, quiet: bool) -> Result:
-    """Save the model, measure, draw, write `result.json` last: a workdir that has it is done.
+    """Save the model, measure it, draw its pictures, and write `result.json` last: a workdir with that file has finished.
 
     Args:
       ready: the run.
       root: its workdir.
-      variables: the weights that are measured and saved.
-      step: theirs.
-      steps: how many were done.
+      variables: the selected weights.
+      step: the step that they were selected at.
+      steps: number of steps that were run.
       quiet: no pictures.
     """
     run = ready.run
@@ -95,7 +95,7 @@ def finish(ready: setup.Setup, root: pathlib.Path, variables: Mapping[str, Any],
     summary = _summary(ready, variables, step=step, steps=steps, split=split, sources=labeled)
     summary |= {"score": _score(ready, rows, step), "metrics": numbers}
     summary |= _speed(rows, steps * sum(ready.sizes.values())) | {"certificate": workdirs.certificates(root)}
-    result = Result(step, summary["score"], numbers, _trained(ready, host, config, root), summary["certificate"], summary)
+    result = _result(summary, _trained(ready, host, config, root))
     if not quiet:
         _draw(ready, root, result, rows, statistics, labeled)
     if jax.process_index() == 0:
@@ -107,11 +107,22 @@ def read(root: pathlib.Path) -> Result:
     """The result of a finished workdir."""
     summary = renamed.entries(workdirs.finished(root) or {})
     opened = opening.open(root)
-    return Result(summary["selected_step"], summary["score"], summary["metrics"], opened, summary["certificate"], summary)
+    return _result(summary, opened)
+
+
+def _result(summary: Mapping[str, Any], pretrained: Pretrained) -> Result:
+    return Result(
+        step=summary["selected_step"],
+        score=summary["score"],
+        metrics=summary["metrics"],
+        pretrained=pretrained,
+        certificates=summary["certificate"],
+        summary=summary,
+    )
 
 
 def majority(run: Run) -> float | None:
-    """How often the most frequent class of the training data is right on the split that is measured; None where labels are no classes."""
+    """Accuracy of always predicting the most frequent training class, on the split that is measured; None if labels are not classes."""
     measured = run.test if run.measure_on == "test" else run.val
     if isinstance(run.train, Mapping) or isinstance(measured, Mapping) or measured is None or run.train.fields.get("label") != "class":
         return None
@@ -127,7 +138,7 @@ def model_only(variables: Mapping[str, Any]) -> dict[str, Any]:
 def _summary(
     ready: setup.Setup, variables: Mapping[str, Any], *, step: int, steps: int, split: str, sources: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What was trained, how long, selected and measured on what, by which metric."""
+    """The facts of a finished run: strategy, parameters, steps, and the splits and metrics that selected and measured."""
     run, metric = ready.run, ready.metric
     planned = plan.ever_trained([p for p in ready.training.plans if p.span.start < steps])
     moved = planned if step else frozenset()  # the model of step 0 is the one that training started from
@@ -157,13 +168,13 @@ def _summary(
 
 
 def _score(ready: setup.Setup, rows: list[dict[str, Any]], step: int) -> float | None:
-    """The validation score of a step, in the metric's own sign."""
+    """The validation score of a step, in the metric's own sign; None if it was not validated."""
     metric = ready.metric
     return None if metric is None else next((row[metric.score[0]] for row in rows if row["split"] == "val" and row["step"] == step), None)
 
 
 def _speed(rows: list[dict[str, Any]], examples: int) -> dict[str, float]:
-    """Seconds of training (no compilation, no validation), examples per second, the share of the time that waited for input."""
+    """Seconds of training without compilation and validation, examples per second, share of the time spent waiting for input."""
     trained = [row for row in rows if row["split"] == "train"]
     before = [0, *(row["step"] for row in trained)]
     spans = [row["step_seconds"] * (row["step"] - since) for since, row in zip(before, trained, strict=False)]
@@ -175,7 +186,7 @@ def _speed(rows: list[dict[str, Any]], examples: int) -> dict[str, float]:
 def _trained(ready: setup.Setup, host: Any, config: weights.PretrainedConfig, root: pathlib.Path) -> Pretrained:
     start = ready.run.pretrained
     paths = tuple(trees.flatten(host))
-    report = weights.LoadReport(str(root / "model"), "own", paths, {}, {}, {})
+    report = weights.LoadReport(file=str(root / "model"), family="own", loaded=paths, reshaped={}, new={}, ignored={})
     return Pretrained(start.model, host, config, report, task=ready.task, new_head=False, origin=config.sha256 or opening.trees_hash(host))
 
 
@@ -187,9 +198,9 @@ def _draw(
     statistics: Mapping[str, Any],
     sources: Mapping[str, data.Source],
 ) -> None:
-    """Learning curves and the task's pictures; one that fails is a warning, for the model is saved.
+    """Draw the learning curves and the task's pictures. One that fails is a warning, since the model is already saved.
 
-    All processes come here, for answers are computed on all devices; process 0 writes.
+    All processes call this, because predictions are computed on all devices; process 0 writes.
     """
     folder, run = root / "figures", ready.run
     folder.mkdir(parents=True, exist_ok=True)

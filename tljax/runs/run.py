@@ -1,4 +1,4 @@
-"""The run: everything that a training is made of, as one value."""
+"""The run: the description of a training as one value."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,47 +13,47 @@ Sources = data.Source | Mapping[str, data.Source]
 
 @dataclasses.dataclass
 class Run:
-    """A training: what it starts from, learns and is measured on. `fit` runs it.
+    """A training: its start, its data, and how it learns and is measured. `fit` runs it.
 
-    Every field that takes a call expression takes the object itself too. A source may be one, or named ones
-    (``{"source": ..., "target": ...}``) for an objective that reads streams; settings of streams are then mappings by these names.
+    A field that takes a call expression takes the object itself too. `train` and `val` are one source each, or named sources
+    (``{"source": ..., "target": ...}``) for an objective that reads several streams. `augment` and `batch_size` may then be mappings by the
+    same names.
 
     Attributes:
-      pretrained: of `tljax.open` or `tljax.create`, its head made for the labels of `train`.
+      pretrained: a model of `tljax.open` or `tljax.create` with a head for the labels of `train`.
       train: source of the training examples.
-      val: source of the validation examples, which select; None: the last step is taken.
-      test: source that the selected model is measured on at the end, once; None: `Result.pretrained` can measure later.
+      val: source of the validation examples, which select the step; None: the last step is selected.
+      test: source that the selected model is measured on once, at the end; None: `Result.pretrained` can measure later.
       task: the meaning of the labels; None: that of `pretrained`.
-      objective: what is minimized; None: the task's.
-      strategy: which parameters move.
-      metric: what selects; None: the objective's, else the task's.
-      head_init: first values of a new head (`strategies.head_inits`); empty: the head's own random ones.
-      bn: BatchNorm statistics of the parts that train: ``stored`` or ``batch`` (parts that are frozen keep the stored ones); or
-        ``recalibrate``: of all parts, measured on the training data before the first step; or ordered ``(regex, mode)`` rules over the
+      objective: the loss; None: the task's.
+      strategy: the parameters that move, their rates and phases.
+      metric: the metric that selects; None: the objective's, else the task's.
+      head_init: first values of a new head (`strategies.head_inits`); empty: random, as the head draws them.
+      bn: BatchNorm statistics of the parts that train, ``stored`` or ``batch`` (frozen parts keep the stored ones); or ``recalibrate``: all
+        parts keep statistics that are measured on the training data before the first step; or ordered ``(regex, mode)`` rules over the
         parts (`strategies.Phase`); empty: as the strategy says.
-      augment: call expressions of augmentations of training batches, in order.
-      batch_size: global.
-      eval_batch_size: global.
+      augment: call expressions of augmentations of training batches, applied in this order.
+      batch_size: examples per step, over all devices.
+      eval_batch_size: examples per batch of an evaluation, over all devices.
       workers: processes that read and decode; 0: threads.
-      optim: the optimizer's settings.
+      optim: optimizer, learning rate and schedule.
       steps: optimizer steps.
       accumulate: micro-batches per step.
-      ema: decay of the moving average of the parameters that is evaluated; 0: off.
+      ema: decay of a moving average of the parameters, which is then evaluated in their place; 0: off.
       eval_every: steps between validations; 0: none between. The start (step 0) and the end are always validated.
       save_every: steps between checkpoints; 0: only at the end.
-      patience: validations in a row without a new best after which the run ends, counted in the last phase; 0: it never ends early.
+      patience: end the run after so many validations of the last phase in a row without a new best; 0: never end early.
       log_every: steps between rows of `metrics.jsonl`.
-      keep: newest checkpoints that are kept.
-      select: ``best``: the weights with the best validation score are handed on; ``last``: those of the last step.
-      measure_on: ``test``, or ``val`` while tuning.
+      keep: number of newest checkpoints to keep.
+      select: ``best``: measure and save the weights with the best validation score; ``last``: those of the last step.
+      measure_on: the split measured at the end: ``test``, or ``val`` while tuning.
       seed: of the order of examples, new parameters, dropout, augmentation.
       data_devices: devices along the mesh axis `data`; -1: all that `fsdp` leaves.
-      fsdp: devices along the mesh axis `fsdp`, over which parameters are cut.
-      certificate: ``short``; or ``full``: also compare FLOPs with the trained suffix and the full step (compiles more programs).
-      compilation_cache: folder of compiled programs that later runs use again; empty: JAX's own settings.
+      fsdp: devices along the mesh axis `fsdp`, over which parameters are sharded.
+      certificate: ``short``; or ``full``: also compare the FLOPs with the trained suffix and the full step, which compiles more programs.
+      compilation_cache: folder of compiled programs that later runs reuse; empty: JAX's own settings.
       title: a name for tables and pictures.
-      names: ``{field: "v1"}``: names of objects that cannot describe themselves, such as an objective of your own; another name is another
-        run.
+      names: ``{field: "v1"}``: names for objects that cannot describe themselves, such as your own objective. Another name is another run.
     """
 
     pretrained: Pretrained
@@ -90,12 +90,12 @@ class Run:
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def validate(self) -> None:
-        """Raises ValueError that names the field whose value makes no sense."""
+        """Raise ValueError if a field has an invalid value; the message names the field."""
         self.optim.validate()
         choices = {"select": ("best", "last"), "measure_on": ("test", "val"), "certificate": ("short", "full")}
         for field, values in choices.items():
             if getattr(self, field) not in values:
-                raise ValueError(f"{field}={getattr(self, field)!r}: one of {', '.join(values)}")
+                raise ValueError(f"{field}={getattr(self, field)!r}: expected one of {', '.join(values)}")
         for field, least in {
             "steps": 1, "accumulate": 1, "log_every": 1, "keep": 1, "eval_batch_size": 1,
             "eval_every": 0, "save_every": 0, "patience": 0, "workers": 0,

@@ -1,4 +1,4 @@
-"""A run before its first step: everything that follows from its fields, so that a mistake in one costs milliseconds."""
+"""Builds a run from its fields before any step, so that a mistake in a field costs milliseconds."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
@@ -18,20 +18,20 @@ Batch = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Setup:
-    """A run and all that follows from it; nothing here changes while training.
+    """A run and what follows from its fields; it does not change during training, except for the cache `programs`.
 
     Attributes:
-      run: its fields.
-      task: the meaning of the labels, with what it knows of the training data.
-      training: what the loop needs.
-      train: the training streams, with the fields of the task; a single one under ``""``.
-      val: the validation streams, likewise.
-      test: likewise, or None.
-      metric: what selects; None: nothing is measured on the validation streams.
-      measured: the metrics of a validation: the one that selects and, where it is another, the task's.
-      host: ``stream name -> the host half of preprocessing`` of training.
-      sizes: batch size of each stream.
-      programs: compiled metrics so far (`compiled`).
+      run: the run.
+      task: the meaning of the labels, fitted to the training data.
+      training: the fixed part of training, for the loop.
+      train: stream name -> training source with the fields of the task; a single stream is called ``""``.
+      val: stream name -> validation source.
+      test: the test source, or None.
+      metric: the metric that selects; None: nothing is measured on the validation streams.
+      measured: the metrics of a validation: the one that selects, and the task's if that is another one.
+      host: stream name -> host half of the preprocessing of training batches.
+      sizes: stream name -> batch size.
+      programs: the metrics compiled so far (`compiled`).
     """
 
     run: Run
@@ -47,14 +47,14 @@ class Setup:
     programs: dict[str, measure.Compiled] = dataclasses.field(default_factory=dict)
 
     def batches(self, phase: plan.Plan, step: int) -> Iterator[Batch]:
-        """The training batches of a phase from a step on, this process's part."""
+        """This process's training batches of a phase, from `step` on."""
         return data.train_batches(
             _nested(self.train), _nested(self.sizes), self.run.seed, step, phase.span.stop, _nested(self.host),
             jax.process_index(), jax.process_count(), self.run.workers,
         )  # fmt: skip
 
     def compiled(self, metric: metrics.Metric) -> measure.Compiled:
-        """The compiled function of a metric: one for all splits and steps that are measured by it."""
+        """The compiled function of a metric, shared by all splits and steps."""
         key = metric.call or str(id(metric))
         if key not in self.programs:
             t, n = self.training, self.run.pretrained.config.num_classes
@@ -65,10 +65,10 @@ class Setup:
 
 
 def prepare(run: Run) -> Setup:
-    """Everything before training that moves no large array: shapes, rules, labels.
+    """Build a run from shapes alone; no large array is moved yet.
 
     Raises:
-      ValueError, KeyError, FileNotFoundError: a field whose value makes no sense, by its name; combinations that do not fit.
+      ValueError, KeyError, FileNotFoundError: a field with an invalid value, or fields that do not fit together, by name.
     """
     run.validate()
     _cache_programs(run.compilation_cache)
@@ -84,9 +84,20 @@ def prepare(run: Run) -> Setup:
     metric, measured = _metrics(run, task, objective, val)
     sizes = by_stream(run.batch_size, train, empty=0)
     if missing := [name for name, size in sizes.items() if not size]:
-        raise ValueError(f"batch_size: none is given for the stream {missing[0]!r}")
+        raise ValueError(f"batch_size: the stream {missing[0]!r} has none; give batch_size={{{missing[0]!r}: ...}}")
     complete, host = _training(run, task, objective, train, sizes=sizes, labeled_name=labeled_name)
-    return Setup(run, task, complete, train, val, _test(run, task), metric, measured, host, sizes)
+    return Setup(
+        run=run,
+        task=task,
+        training=complete,
+        train=train,
+        val=val,
+        test=_test(run, task),
+        metric=metric,
+        measured=measured,
+        host=host,
+        sizes=sizes,
+    )
 
 
 def _task(run: Run) -> tasks.Task:
@@ -118,7 +129,7 @@ def _training(
     sizes: Mapping[str, int],
     labeled_name: str,
 ) -> tuple[training.Training, Mapping[str, Callable[..., Any]]]:
-    """``(the fixed part of training, host halves of preprocessing by stream)``; one batch has gone through it as shapes."""
+    """``(fixed part of training, host halves of preprocessing by stream)``, checked by tracing one batch of shapes."""
     opened, config = run.pretrained, run.pretrained.config
     strategy = _strategy(run, opened.model, objective)
     augment, host = _augment(run, task, config, train)
@@ -154,7 +165,7 @@ def _training(
 
 
 def _one_pass(run: Run, train: Mapping[str, data.Source], sizes: Mapping[str, int], labeled_name: str) -> Callable[[], Iterator[Batch]]:
-    """The batches of one pass over the labeled stream, nothing augmented; other streams go along with it."""
+    """The batches of one pass over the labeled stream, without augmentation, and as many of the other streams."""
     hosts = {name: data.on_host(run.pretrained.config, kinds=source.fields) for name, source in train.items()}
     fitting = {name: min(size, len(train[name])) if len(train) == 1 else size for name, size in sizes.items()}
     steps = -(-len(train[labeled_name]) // sizes[labeled_name])
@@ -183,9 +194,9 @@ def _objective(run: Run, task: tasks.Task, train: Mapping[str, data.Source]) -> 
     objective = objectives.create(expression, **facts)
     named = [name for name in train if name]
     if objective.streams and (missing := [name for name in objective.streams if name not in named]):
-        held = f"the run has {', '.join(named)}" if named else "the run has one unnamed source"
+        streams = f"the run has {', '.join(named)}" if named else "the run has one unnamed source"
         raise ValueError(
-            f"objective {objective.call}: it reads the streams {', '.join(objective.streams)}, but {held}; missing: {missing[0]}"
+            f"objective {objective.call}: it reads the streams {', '.join(objective.streams)}, but {streams}; missing: {missing[0]}"
         )
     if named and not objective.streams:
         raise ValueError(
@@ -197,7 +208,7 @@ def _objective(run: Run, task: tasks.Task, train: Mapping[str, data.Source]) -> 
 
 
 def _check_labels(run: Run, task: tasks.Task, objective: objectives.Objective, train: data.Source) -> None:
-    """Raise ValueError where labels, objective or head initialization do not fit the task."""
+    """Raise ValueError if labels, objective or head initialization do not fit the task."""
     if objective.forms and task.form not in objective.forms:
         fits = f"; {task.objective} fits" if task.objective else ""
         forms = " or ".join(objective.forms)
@@ -211,12 +222,12 @@ def _check_labels(run: Run, task: tasks.Task, objective: objectives.Objective, t
         strategies.head_inits.create(run.head_init, link=task.link)
         if name not in task.head_inits:
             raise ValueError(
-                f"head_init={str(run.head_init)!r} makes no sense for the task {task.name}; it takes {', '.join(task.head_inits)}"
+                f"head_init={str(run.head_init)!r} does not fit the task {task.name}, which takes {', '.join(task.head_inits)}"
             )
 
 
 def _aligned(opened: Any, task: tasks.Task, view: data.Source, name: str) -> data.Source:
-    """A source with its classes numbered as the model's; one without labels as it is."""
+    """Number the classes of a source as the model does; a source without labels stays as it is."""
     if "label" not in view.fields or not task.form or not opened.config.labels:
         return view
     try:
@@ -277,7 +288,7 @@ def _augment(
 
 
 def _nested(by_name: Mapping[str, Any]) -> Any:
-    """A mapping by stream names; of a single unnamed stream its value."""
+    """A mapping by stream names, or the value of a single unnamed stream."""
     return by_name[""] if list(by_name) == [""] else dict(by_name)
 
 
@@ -286,7 +297,7 @@ def _arrays(batch: Any) -> Any:
 
 
 def _cache_programs(folder: str) -> None:
-    """Keep compiled programs in `folder`, small ones too; empty: leave JAX's own settings (JAX_COMPILATION_CACHE_DIR) as they are."""
+    """Keep all compiled programs in `folder`; if it is empty, JAX's own settings (JAX_COMPILATION_CACHE_DIR) stay as they are."""
     if not folder:
         return
     if jax.config.jax_compilation_cache_dir not in (None, folder):  # type: ignore[attr-defined]  # jax defines its options when imported

@@ -1,4 +1,4 @@
-"""The readable description of a run: one entry a field, and a hash of them."""
+"""The readable description of a run: one entry for each field, and their hash."""
 
 import dataclasses
 import json
@@ -11,14 +11,14 @@ from tljax.runs.run import Run
 MAY_DIFFER = frozenset({
     "workers", "eval_batch_size", "data_devices", "fsdp", "log_every", "save_every", "keep", "certificate", "compilation_cache", "title",
 })  # fmt: skip
-"""Fields that a resumed run may change: they change where and how it runs, not what comes out."""
+"""Fields that a resumed run may change: they affect where and how fast it runs, not its result."""
 
 
 def spec(run: Run) -> dict[str, Any]:
-    """The run as a flat dict of JSON values; two runs with the same one give the same result.
+    """Describe a run as a flat dict of JSON values. Two runs with the same description give the same result.
 
-    A call expression stands for itself, an object made by a registered factory for its call, any other dataclass for its fields, a source
-    for its description and fingerprint.
+    A call expression is an entry itself. An object of a registered factory is described by its call, any other dataclass by its fields, a
+    source by its description and fingerprint.
 
     Raises:
       ValueError: an object that cannot describe itself and has no entry in ``Run.names``.
@@ -31,18 +31,18 @@ def spec(run: Run) -> dict[str, Any]:
 
 
 def hashed(entries: Mapping[str, Any]) -> str:
-    """The hash of a description, without the fields that may differ."""
-    kept = {name: value for name, value in entries.items() if not may_differ(name)}
-    return data.digest(json.dumps(kept, sort_keys=True))
+    """Hash a description, without the fields of `MAY_DIFFER`."""
+    hashed_entries = {name: value for name, value in entries.items() if not may_differ(name)}
+    return data.digest(json.dumps(hashed_entries, sort_keys=True))
 
 
 def may_differ(name: str) -> bool:
-    """Whether a resumed run may change this entry."""
+    """True if a resumed run may change this entry."""
     return name.split(".")[0] in MAY_DIFFER
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """One text for each entry that differs and may not."""
+    """One line for each entry that differs, those of `MAY_DIFFER` excepted."""
     names = sorted(before.keys() | now.keys())
     return [
         f"{name} was {before.get(name)!r}, now {now.get(name)!r}"

@@ -1,4 +1,4 @@
-"""Training, validation and test data, disjoint where they come from one source."""
+"""Training, validation and test data; parts of one source are disjoint."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,20 +13,20 @@ class Splits:
 
     Attributes:
       source: call expression of `tljax.data.create`, such as ``folder('flowers', split='train')``.
-      streams: further sources to train on, by name, such as ``{"target": "folder('sketch')"}``; `source` is then the stream ``source``.
-        Of each a share is drawn for validation, as of `source`.
+      streams: more sources to train on, by name, such as ``{"target": "folder('sketch')"}``; `source` is then the stream ``source``. The
+        share `val_share` of each is drawn for validation.
       val: source of the validation examples; empty: drawn from `source`.
       test: source of the test examples; empty: drawn from `source`, the same ones for every seed.
       classes: names of the classes to keep; empty: all.
-      parts: sizes of disjoint parts into which the source is cut first, by a fixed draw; empty: it is not cut.
-      part: which of the parts is used.
-      per_class: labeled training examples a class; 0: all that are left.
-      val_per_class: validation examples a class, where `val` is empty; 0: the share `val_share` instead.
+      parts: sizes of disjoint parts into which the source is first split by a fixed draw; empty: it stays whole.
+      part: index of the part that is used.
+      per_class: labeled training examples per class; 0: all that are left.
+      val_per_class: validation examples per class, if `val` is empty; 0: the share `val_share` instead.
       val_share: share of the source drawn for validation.
-      test_size: examples (>= 1) or share (< 1) of the source set aside for the test, where `test` is empty.
-      invert: shift the domain: ``1 - x``.
-      noise: shift the domain: sigma of the added normal noise, x in [0, 1].
-      rotate: shift the domain: degrees.
+      test_size: number (>= 1) or share (< 1) of the source's examples set aside for the test, if `test` is empty.
+      invert: domain shift: replace x in [0, 1] by ``1 - x``.
+      noise: domain shift: standard deviation of the normal noise added to x in [0, 1].
+      rotate: domain shift: rotation in degrees.
     """
 
     source: str = "digits"
@@ -46,12 +46,12 @@ class Splits:
 
 
 def make(s: Splits, seed: int) -> tuple[Any, Any, data.Source]:
-    """``(train, val, test)``: sources, or mappings of them where there are several streams.
+    """Make ``(train, val, test)``; with several streams, `train` and `val` are mappings of sources.
 
     The test part does not depend on the seed.
 
     Raises:
-      ValueError, KeyError, FileNotFoundError: as the sources do; an empty split by its name.
+      ValueError, KeyError, FileNotFoundError: an error of a source; an empty split, by its name.
     """
     rest = _source(s, s.source)
     if s.test:

@@ -1,10 +1,9 @@
-"""Settings of a recipe, each with several seeds: rows, a table with spreads, a picture of each field's effect.
+"""Tries settings of a recipe with several seeds each: rows, a table with spreads, a picture of each field's effect.
 
-Protocol: the best mean validation score over the seeds selects; the selected setting alone is measured on the test split, once per seed
-(not at all where the recipe has ``measure_on="val"``). A trial that diverges is a row, too; its setting cannot be selected. Finished rows
-stand in `trials.jsonl`; the same call goes on after them, and tries only what is new where the sweep has grown. Another setting may then be
-selected and measured on the test split; the table shows all that ever were. A trial that runs out of memory has no lasting row: the next
-call tries it again.
+Protocol: the setting with the best mean validation score over the seeds is selected. It alone is measured on the test split, once per seed,
+unless the recipe has ``measure_on="val"``. A trial that diverges is a row too; its setting cannot be selected. Finished rows are kept in
+`trials.jsonl`; the same call resumes after them, and a larger sweep trains only its new trials. If it selects another setting, that one is
+measured on the test split too, and the table shows both. A trial that runs out of memory leaves no row: the next call tries it again.
 """
 
 import dataclasses
@@ -39,19 +38,19 @@ def sweep(
     build: Build = lambda run: run,
     test: bool = True,
 ) -> list[dict[str, Any]]:
-    """The rows of all trials in order, then all on the test split; their `overrides` hold every swept field.
+    """Run all trials. Returns their rows in order, then the rows on the test split; `overrides` of a row holds every swept field.
 
     Args:
-      base: a `Run`, or a recipe (a dataclass) of which `build` makes one.
-      workdir: of the sweep.
+      base: a `Run`, or a recipe (a dataclass) that `build` turns into one.
+      workdir: folder of the sweep.
       grid: field -> its values, such as ``{"optim.lr": (1e-3, 3e-3), "strategy": ("scratch", "full")}``; all combinations are settings.
-      points: further settings ``{field: value}``.
-      seeds: every setting runs once with each.
-      build: ``changed base -> Run``.
+      points: more settings, each ``{field: value}``.
+      seeds: each setting runs once with each seed.
+      build: turns `base` with changed fields into a `Run`.
       test: measure the selected setting on the run's test source.
 
     Raises:
-      ValueError, FileNotFoundError: nothing to sweep or a setting that cannot run, before any does; and as `fit`.
+      ValueError, FileNotFoundError: nothing to sweep, or a setting that cannot run (checked before the first trial); an error of `fit`.
     """
     title = str(overrides.value(base, "title"))
     planned = sweep_grid.plan(base, title=title, grid=grid, points=points, seeds=seeds)
@@ -79,14 +78,14 @@ def sweep(
 
 
 def _built(build: Build, root: pathlib.Path, base: Any) -> Run:
-    """A trial's run: it validates only, and shares its compiled programs with the others."""
+    """A trial's run: measured on validation data alone, and with a cache of compiled programs that all trials share."""
     run = build(base)
     cache = run.compilation_cache or str(root.absolute() / "compiled")
     return overrides.apply(run, {"measure_on": "val", "compilation_cache": cache})
 
 
 def _check(left: Sequence[Trial], build: Build) -> None:
-    """Do all that a run does before it trains, once for each setting: a mistake in the last one shows before the first one runs."""
+    """Build each setting's run once, so that a mistake in the last setting shows before the first one trains."""
     for trial in {trial.about["setting"]: trial for trial in reversed(left)}.values():
         try:
             setup.prepare(overrides.apply(build(trial.base), {"compilation_cache": ""}))  # nothing is written yet
@@ -95,7 +94,7 @@ def _check(left: Sequence[Trial], build: Build) -> None:
 
 
 def _bar(planned: Sequence[Trial], done: set[str]) -> Iterator[Trial]:
-    """The trials behind a progress bar; the time left is that of those which are not done."""
+    """Iterate over the trials with a progress bar, whose time left counts only those without a row."""
     before = sum(trial.id in done for trial in planned)
     with tqdm.tqdm(total=len(planned), initial=before, unit="trial", dynamic_ncols=True, disable=jax.process_index() > 0) as bar:
         for trial in planned:
@@ -105,7 +104,7 @@ def _bar(planned: Sequence[Trial], done: set[str]) -> Iterator[Trial]:
 
 
 def _row(table: trials.Trials, trial: Trial, build: Build) -> dict[str, Any]:
-    """The row of a trial; one that did not fit into memory is not kept, since that tells of the device at the time."""
+    """The trial's row, trained first if there is none; running out of memory depends on the device, so that row is not stored."""
     try:
         return table.once(trial.id, partial(_train, trial, build, table.folder)) | _named(trial)
     except jax.errors.JaxRuntimeError as e:
@@ -122,7 +121,7 @@ def _named(trial: Trial) -> dict[str, Any]:
 
 
 def _train(trial: Trial, build: Build, folder: pathlib.Path) -> dict[str, Any]:
-    """Run a trial; its row has an `error` instead of `metrics` where it diverged."""
+    """Train a trial; if it diverges, its row has an `error` instead of `metrics`."""
     try:
         result = fit(build(trial.base), folder / "trials" / trial.id, quiet=True)
     except (NonFinite, metrics.NotFinite) as e:
@@ -151,7 +150,7 @@ def _test(trial: Trial, build: Build, folder: pathlib.Path) -> dict[str, Any]:
 
 
 def report(rows: Sequence[Mapping[str, Any]], root: pathlib.Path) -> str:
-    """Write `table.md` and `figures/sweep.png` from the rows alone; gives the table as text."""
+    """Write `table.md` and `figures/sweep.png` from the rows alone; returns the table as text."""
     (root / "table.md").write_text(reported.report(rows, markdown=True) + "\n", encoding="utf-8")
     metric, selected = reported.score_name(rows), reported.select(rows)
     effects.effects([row for row in rows if row["split"] == "val"], root / "figures" / "sweep.png", metric=metric, selected=selected)

@@ -1,4 +1,4 @@
-"""The trials of a sweep, checked before any of them runs."""
+"""The trials of a sweep, checked before the first one runs."""
 
 import dataclasses
 import hashlib
@@ -27,7 +27,7 @@ FIXED = {
     }.items()
     for name in names
 }  # fmt: skip
-"""The fields that a sweep does not vary, and why."""
+"""Field that a sweep cannot vary -> the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Trial:
     """One run of a sweep.
 
     Attributes:
-      id: its folder, and the name of its row.
-      base: the changed recipe.
-      about: first entries of its row.
-      values: of all swept fields; the recipe's where the setting gives none.
+      id: name of its folder and of its row.
+      base: the recipe with the setting and the seed.
+      about: the entries of its row that are known before it runs.
+      values: the values of all swept fields; the recipe's for fields that the setting leaves out.
     """
 
     id: str
@@ -50,18 +50,17 @@ class Trial:
 def plan(
     base: Any, *, title: str, grid: Mapping[str, Sequence[Any]], points: Sequence[Mapping[str, Any]] = (), seeds: Sequence[int] = (0, 1, 2)
 ) -> list[Trial]:
-    """The trials of a sweep: settings in the order given, each with all its seeds.
+    """List the trials of a sweep: the settings in order, each with all seeds.
 
     Args:
       base: a `Run`, or a recipe with a field `seed`.
       title: of the rows.
-      grid: field -> its values; all combinations are settings.
-      points: further settings, each ``{field: value}``; an empty one is the recipe as it stands.
-      seeds: every setting runs once with each.
+      grid: field -> its values; every combination is a setting.
+      points: more settings, each ``{field: value}``; an empty one is the unchanged recipe.
+      seeds: each setting runs once with each seed.
 
     Raises:
-      ValueError: nothing to run; a field that is unknown or not to be varied; a value of a wrong type; a setting or a seed that is given
-        twice.
+      ValueError: nothing to run; an unknown field, or one of `FIXED`; a value of a wrong type; a setting or a seed that occurs twice.
     """
     settings = _settings(grid, points)
     if not settings or not seeds:
@@ -74,7 +73,7 @@ def plan(
         variant = _variant(base, setting)
         values = {name: overrides.value(variant, name) for name in swept}
         if any(values == trial.values for trial in trials):
-            raise ValueError(f"the sweep gives a setting twice: {values}")
+            raise ValueError(f"the sweep has a setting twice: {values}")
         trials += [_trial(variant, setting, seed, values, title=title) for seed in seeds]
     return trials
 
@@ -93,7 +92,7 @@ def _settings(grid: Any, points: Any) -> list[dict[str, Any]]:
 
 
 def _variant(base: Any, setting: Mapping[str, Any]) -> Any:
-    """The recipe with a setting's values. Raises ValueError naming what is wrong with them."""
+    """The recipe with a setting's values. Raises ValueError that names the field or value at fault."""
     for name in setting:
         why = "no trial reads it" if str(name).startswith(("compare.", "sweep.")) else FIXED.get(name)
         if why:

@@ -1,4 +1,4 @@
-"""The rows of a program that runs others: each trial is trained once and its weights are measured once, kills or not."""
+"""The rows of a program that runs trials: each is trained once and measured once, even if the program is killed between."""
 
 import json
 import pathlib
@@ -15,10 +15,10 @@ FILE = "trials.jsonl"
 
 
 class Trials:
-    """The rows of ``FOLDER/trials.jsonl``, one for each finished job; all processes hold them, process 0 writes them.
+    """The rows of ``FOLDER/trials.jsonl``, one for each finished job. All processes hold them, process 0 writes them.
 
     Raises:
-      ValueError: a row that cannot be read, with its line. The last line may be cut off: its job runs again.
+      ValueError: a damaged row, with its line number. A last line that was cut off is no error: its job runs again.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -29,7 +29,7 @@ class Trials:
             _cut_tail(self.path)
 
     def once(self, name: str, job: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The row ``{"id": name, **job()}``: read, or made and written now. Every process calls this, in the same order."""
+        """The row ``{"id": name, **job()}``; the job runs only if there is no row yet. All processes call this in the same order."""
         if name not in self.rows:
             self.rows[name] = {"id": name} | job()
             if jax.process_index() == 0:
@@ -40,7 +40,7 @@ class Trials:
 
 
 def read(folder: pathlib.Path) -> list[dict[str, Any]]:
-    """The whole rows of ``FOLDER/trials.jsonl``; a last line without its end is left out. Raises ValueError as `Trials` does."""
+    """The complete rows of ``FOLDER/trials.jsonl``; a last line without its end is dropped. Raises ValueError as `Trials` does."""
     path, rows = folder / FILE, []
     *lines, _ = path.read_bytes().split(b"\n") if path.exists() else [b""]
     for number, line in enumerate(lines, 1):
@@ -59,10 +59,10 @@ def stored_name(folder: pathlib.Path, names: Sequence[str], done: Container[str]
 
 
 def measure_test(run: Run, root: pathlib.Path) -> tuple[dict[str, Any], int]:
-    """``(metrics, n)`` of the weights that a finished trial saved, on the n test examples of its run.
+    """Measure the saved weights of a finished trial on the n test examples of its run: ``(metrics, n)``.
 
     Raises:
-      ValueError: a run without a test source.
+      ValueError: the run has no test source.
     """
     if run.test is None:
         raise ValueError("test: the run has no test source to measure on")
@@ -71,12 +71,12 @@ def measure_test(run: Run, root: pathlib.Path) -> tuple[dict[str, Any], int]:
 
 
 def numbers(measured: Any) -> dict[str, float]:
-    """The numbers among the measured values."""
+    """The entries of `measured` that are numbers."""
     return {name: value for name, value in measured.items() if isinstance(value, int | float)}
 
 
 def _cut_tail(path: pathlib.Path) -> None:
-    """Drop a last line that a kill cut off, or the next row would join it."""
+    """Drop a last line that a kill cut off; otherwise the next row would be appended to it."""
     with path.open("r+b") as f:
         f.truncate(f.read().rfind(b"\n") + 1)
 

@@ -18,10 +18,10 @@ RUN, RESULT, START = "run.json", "result.json", "start.json"
 
 
 def check(entries: dict[str, Any], workdir: str | os.PathLike[str]) -> pathlib.Path:
-    """The folder, if it is new or belongs to the run of this description; nothing is written.
+    """Check that the folder is new or belongs to the run of this description; returns its path and writes nothing.
 
     Raises:
-      ValueError: it holds another run; every field that differs is named.
+      ValueError: the folder holds another run; every field that differs is named.
     """
     root = pathlib.Path(workdir)
     if (root / "config.json").exists() and not (root / RUN).exists():
@@ -31,12 +31,12 @@ def check(entries: dict[str, Any], workdir: str | os.PathLike[str]) -> pathlib.P
     if (root / RUN).exists():
         before = read_json(root / RUN).get("run", {})
         if changed := spec.differences(renamed.entries(before), renamed.entries(entries)):
-            raise ValueError(f"{root} holds another run: {'; '.join(changed)}. Go on with the old values, or take another workdir")
+            raise ValueError(f"{root} holds another run: {'; '.join(changed)}. Use the old values, or take another workdir")
     return root
 
 
 def claim(entries: dict[str, Any], workdir: str | os.PathLike[str], config: weights.PretrainedConfig | None = None) -> pathlib.Path:
-    """`check`, then make the folder and write `run.json`: call it once the run is known to be sound."""
+    """`check` the folder, make it and write `run.json`; call this when the run is known to be valid."""
     root = check(entries, workdir)
     root.mkdir(parents=True, exist_ok=True)
     if jax.process_index() == 0:
@@ -47,20 +47,20 @@ def claim(entries: dict[str, Any], workdir: str | os.PathLike[str], config: weig
 
 
 def finished(root: pathlib.Path) -> dict[str, Any] | None:
-    """The run's `result.json`, or None while it is not done."""
+    """The content of the run's `result.json`, or None while it has not finished."""
     return read_json(root / RESULT) if (root / RESULT).exists() else None
 
 
-def best_so_far(root: pathlib.Path, asked: bool) -> weights.Pretrained:
-    """The best weights of a run that has not finished.
+def best_so_far(root: pathlib.Path, allowed: bool) -> weights.Pretrained:
+    """The best weights so far of a run that has not finished.
 
     Raises:
-      ValueError: `asked` is false, or there is none yet.
+      ValueError: `allowed` is false, or nothing is saved yet.
     """
     rows = [row["step"] for row in logger.read(root)]
     state = f"{root}: the run has not finished (step {max(rows, default=0)} of {read_json(root / RUN)['run'].get('steps', '?')})"
-    if not asked:
-        raise ValueError(f"{state}; the command that started it goes on with it, or take its best weights so far with best=True (--best)")
+    if not allowed:
+        raise ValueError(f"{state}; the command that started it resumes it, or take its best weights so far with best=True (--best)")
     if not (root / START).is_file():
         raise ValueError(f"{state}, and has saved nothing yet")
     config = weights.from_json((root / START).read_text(encoding="utf-8"), str(root / START))
@@ -69,26 +69,26 @@ def best_so_far(root: pathlib.Path, asked: bool) -> weights.Pretrained:
 
 
 def certificates(root: pathlib.Path) -> list[dict[str, Any]]:
-    """The freeze certificates of the phases so far, in their order."""
+    """The freeze certificates of the phases so far, in order."""
     path = root / "certificate.json"
     by_phase = read_json(path) if path.exists() else {}
     return [proof for _, proof in sorted(by_phase.items(), key=lambda item: int(item[0]))]
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-    """Write beside, then rename: the file is whole or absent. Raises OSError naming the file."""
+    """Write a temporary file and rename it, so that `path` is never half written. Raises OSError that names the file."""
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
-    """`write_text` of a value as JSON."""
+    """Write a value as JSON, with `write_text`."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """The content of a JSON file of the run. Raises ValueError naming a file that is damaged."""
+    """The content of a JSON file of the run. Raises ValueError that names a damaged file."""
     try:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return value
