@@ -157,5 +157,13 @@ def test_a_folder_is_imported_when_one_of_its_names_is_looked_up(lazy):
 
 def test_an_unknown_name_is_searched_in_all_folders(lazy):
     assert "dog" not in lazy
-    with pytest.raises(KeyError, match="no animal is called 'tigre'; did you mean tiger"):
+    with pytest.raises(KeyError, match=r"no animal is called 'tigre'; did you mean tiger[^;]*; known: cat_small, catfish, tiger"):
         lazy.create("tigre")
+
+
+def test_a_folder_without_init_is_named(lazy, tmp_path):
+    (tmp_path / "animals" / "dog").mkdir()
+    (tmp_path / "animals" / "dog" / "model.py").touch()
+    (tmp_path / "animals" / "pictures").mkdir()
+    with pytest.raises(KeyError, match=r"no animal is called 'dog'; animals/dog/ exists but has no __init__\.py: add an empty one; known"):
+        lazy.create("dog")

@@ -13,6 +13,7 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import pathlib
 import pkgutil
 import types
 import typing
@@ -99,8 +100,16 @@ class Registry:
         if name not in self:
             near = difflib.get_close_matches(name, self._factories, n=3, cutoff=0.5)
             hint = f"; did you mean {', '.join(near)}?" if near else ""
-            raise KeyError(f"no {self.kind} is called {name!r}{hint} Known: {', '.join(self)}")
+            raise KeyError(f"no {self.kind} is called {name!r}{hint}{self._unimported()}; known: {', '.join(self)}")
         return self._factories[name]
+
+    def _unimported(self) -> str:
+        """A hint at the folders of `package` that are never imported, because they have no ``__init__.py``."""
+        room = pathlib.Path(importlib.import_module(self._package).__path__[0]) if self._package else None
+        files = sorted(room.glob(f"*/{self._module}.py")) if room else []
+        folders = [file.parent.name for file in files if not (file.parent / "__init__.py").is_file()]
+        where = self._package.replace(".", "/")
+        return "".join(f"; {where}/{folder}/ exists but has no __init__.py: add an empty one" for folder in folders)
 
     def create(self, expression: Any, **defaults: Any) -> Any:
         """Call the factory that `expression` names, with the literal arguments written in it; any other object is returned as it is.
