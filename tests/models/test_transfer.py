@@ -1,11 +1,13 @@
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from tljax import models, trees
+from tljax.models.transfer import Backbone, TransferModel, stage
 
 CASES = [
     ("resnet20_cifar(width=4)", {"input_size": (8, 8)}),
@@ -119,3 +121,23 @@ def test_a_mask_weighs_tokens():
     mask = jnp.array([[1, 0, 1]])
     np.testing.assert_allclose(models.mean_pool({"x": x, "mask": mask}), (x[:, 0] + x[:, 2]) / 2)
     assert np.isfinite(models.mean_pool({"x": x, "mask": jnp.zeros((1, 3))})).all()
+
+
+@pytest.mark.parametrize(("output", "kind"), [(lambda x: x, "an array"), (lambda x: None, "NoneType")])
+def test_a_stage_that_returns_no_batch_is_named(output, kind):
+    class Broken(nn.Module):
+        @nn.compact
+        def __call__(self, batch, *, train, batch_stats_in):
+            return output(nn.Dense(2)(batch["x"]))
+
+    for remat in ((), ("b",)):
+        backbone = Backbone((stage("a", Whole), stage("b", Broken)), inputs=(("x", (3,), "float32"),), remat=remat)
+        model = TransferModel(backbone, nn.Dense(2))
+        with pytest.raises(ValueError, match=f"stage 'b' returned {kind}, expected the batch: return batch | "):
+            model.init(jax.random.key(0), jnp.ones((1, 3)))
+
+
+class Whole(nn.Module):
+    @nn.compact
+    def __call__(self, batch, *, train, batch_stats_in):
+        return batch | {"x": nn.Dense(3)(batch["x"])}

@@ -88,7 +88,11 @@ class Backbone(nn.Module):
 
 
 def _call(stage: nn.Module, batch: Batch, train: bool, batch_stats_in: bool) -> Batch:
-    return stage(batch, train=train, batch_stats_in=batch_stats_in)  # type: ignore[operator]
+    output: Batch = stage(batch, train=train, batch_stats_in=batch_stats_in)  # type: ignore[operator]
+    if not isinstance(output, Mapping):
+        kind = "an array" if isinstance(output, jax.Array) else type(output).__name__
+        raise ValueError(f'stage {stage.name!r} returned {kind}, expected the batch: return batch | {{"x": x}}')
+    return output
 
 
 class TransferModel(nn.Module):
