@@ -30,3 +30,13 @@ def test_bytes_and_floats_are_images_and_integers_are_not():
     for dtype in (np.int32, bool):
         with pytest.raises(ValueError, match=f"target is {np.dtype(dtype)}"):
             fields.unit_images("target", np.zeros(2, dtype))
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [("numbr", "did you mean number"), ("vectr", "did you mean vector"), ("zzz", "kinds are"), (3, "kinds are")],
+)
+def test_a_misspelled_kind_is_named_with_the_nearest(kind, hint):
+    with pytest.raises(ValueError, match=f"mine: unknown kind {kind!r} of the field 'label'; {hint}"):
+        fields.check_kinds("mine", {"x": "image", "label": kind})
+    fields.check_kinds("mine", {name: name for name in fields.KINDS})

@@ -110,3 +110,29 @@ def test_class_ids_outside_the_classes_are_named():
     for wrong in (-1, 2):
         with pytest.raises(ValueError, match=rf"broken: the label {wrong} of example 1 is no class id \(0 to 1\)"):
             data.class_ids(Broken([0, wrong]))
+
+
+def test_an_object_that_is_no_source_is_refused_when_it_is_given():
+    class Bare:
+        """Examples without a declaration."""
+
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return {"x": np.zeros(2, np.float32)}
+
+    with pytest.raises(ValueError, match=r"Bare is no source: it has no fields, labels, classes; a source has fields, labels, "):
+        data.create(Bare())
+    with pytest.raises(ValueError, match="unknown kind 'vectr' of the field 'x'; did you mean vector"):
+        data.create(kinds(x="vectr"))
+    for kind in ("class", "classes", "distribution"):
+        with pytest.raises(ValueError, match=f"a field of kind '{kind}' needs class names, but classes is empty"):
+            data.create(kinds(x="vector", label=kind))
+    assert len(data.create(Own([1.0]))) == 1
+
+
+def kinds(**fields):
+    source = Own([0, 1])
+    source.fields = fields
+    return source

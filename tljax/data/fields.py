@@ -3,6 +3,7 @@
 An example is a dict, and its source declares one kind for each field. The code decides by kinds, never by names, dtypes or shapes.
 """
 
+import difflib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -57,6 +58,23 @@ def is_by_stream(kinds: Mapping[str, object]) -> bool:
 def valid_name(field: str) -> str:
     """The name of the field [K] that marks the boxes or points of `field`: 1 for a real one, 0 for padding."""
     return f"{field}_valid"
+
+
+def check_kinds(origin: str, kinds: Mapping[str, str]) -> None:
+    """Refuses fields of a source whose kind is not in `KINDS`.
+
+    Args:
+      origin: of the source, for the error.
+      kinds: kinds of its fields.
+
+    Raises:
+      ValueError: an unknown kind; names the field and the nearest kinds.
+    """
+    for name, kind in kinds.items():
+        if kind not in KINDS:
+            near = difflib.get_close_matches(str(kind), KINDS, n=2)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"kinds are {', '.join(KINDS)}"
+            raise ValueError(f"{origin}: unknown kind {kind!r} of the field {name!r}; {hint}")
 
 
 def check_movable(operation: str, names: Iterable[str], kinds: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tljax.data import fields
 from tljax.registry import Registry
 
 sources = Registry("source")
@@ -45,12 +46,25 @@ def create(expression: Any) -> Source:
     The source remembers its expression, which `describe` prints. A source is returned as it is.
 
     Raises:
-      KeyError: unknown name. ValueError, FileNotFoundError: wrong arguments, missing or damaged files.
+      KeyError: unknown name. ValueError, FileNotFoundError: wrong arguments, missing or damaged files, an object that is no source.
     """
     source: Source = sources.create(expression)
     if isinstance(expression, str) and hasattr(source, "__dict__"):  # past the setattr of frozen dataclasses
         vars(source)["expression"] = expression
+    _check(source)
     return source
+
+
+def _check(source: Source) -> None:
+    """Raises ValueError for an object that lacks a part of a `Source`, and for fields of unknown kinds."""
+    kind = type(source).__name__
+    parts = ("fields", "labels", "classes", "__len__", "__getitem__")
+    if missing := [name for name in parts if not hasattr(source, name)]:
+        raise ValueError(f"{kind} is no source: it has no {', '.join(missing)}; a source has {', '.join(parts)}")
+    fields.check_kinds(origin_of(source), source.fields)
+    named = next((kind for kind in source.fields.values() if kind in ("class", "classes", "distribution")), None)
+    if named and not len(source.classes):
+        raise ValueError(f"{origin_of(source)}: a field of kind {named!r} needs class names, but classes is empty")
 
 
 def name_of(source: Source, index: int) -> str:
