@@ -153,6 +153,18 @@ def test_mistakes_are_named(make, said):
         make()
 
 
+def test_a_function_that_returns_no_strategy_is_named(monkeypatch):
+    monkeypatch.setattr(strategies.strategies, "_factories", dict(strategies.strategies._factories))
+    strategies.register("forgot_to_return")(lambda: None)
+    strategies.register("only_a_phase")(lambda *, stages: strategies.Phase(((".*", strategies.TRAINED),)))
+    with pytest.raises(ValueError, match=r"strategy 'forgot_to_return' returned NoneType, expected a Strategy"):
+        strategies.create("forgot_to_return", STAGES)
+    with pytest.raises(ValueError, match=r"strategy 'only_a_phase' returned Phase"):
+        strategies.create(strategies.strategies["only_a_phase"](), STAGES)
+    with pytest.raises(ValueError, match=r"strategy '3' is of type int"):
+        strategies.create(3, STAGES)
+
+
 def test_an_unknown_strategy_names_the_known_ones():
     with pytest.raises(KeyError, match="did you mean linear_probe"):
         strategies.create("prob", ("a",))

@@ -35,9 +35,12 @@ def create(expression: Any, stages: tuple[str, ...]) -> Strategy:
 
     Raises:
       KeyError: unknown name.
-      ValueError: arguments that the strategy does not take, or that do not fit these stages.
+      ValueError: arguments that the strategy does not take, or that do not fit these stages; a function that returns no `Strategy`.
     """
-    built: Any = strategies.create(expression, stages=tuple(stages))
+    built = strategies.create(expression, stages=tuple(stages))
+    if not isinstance(built, Strategy):
+        verb = "returned" if isinstance(expression, str | registry.Call) else "is of type"
+        raise ValueError(f"strategy {str(expression)!r} {verb} {type(built).__name__}, expected a Strategy: Strategy((Phase(...),))")
     return built
 
 
