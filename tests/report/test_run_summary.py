@@ -29,7 +29,9 @@ def test_the_table_has_numbers_parameters_and_what_selected():
 def test_early_stopping_the_start_and_no_selection_are_said():
     early = SUMMARY | {"ended": "early stopping: no better validation for 2 validations"}
     assert "ended after 12 steps by early stopping" in run_summary.text(early)
-    assert "selected is the model before the first step" in run_summary.text(SUMMARY | {"selected_step": 0})
+    unmoved = run_summary.text(SUMMARY | {"selected_step": 0, "params": {"trainable": 0, "frozen": 12351, "planned": 12345}})
+    assert "selected is the model before the first step" in unmoved
+    assert "none: step 0 was selected" in unmoved and "all 12,351 unchanged" in unmoved and "frozen (of the model)" in unmoved
     assert " by " not in run_summary.text(SUMMARY | {"selected_on": "nothing (the last step, 12)", "selected_by": ""}).splitlines()[-1]
 
 

@@ -16,7 +16,9 @@ def text(summary: Mapping[str, Any]) -> str:
     """
     numbers = {name: f"{value:.4f}" for name, value in summary["metrics"].items() if isinstance(value, int | float)}
     row = {name: summary[name] for name in ("task", "strategy", "seed", "measured_on")} | numbers
-    row |= {"trained": f"{summary['params']['trainable']:,}", "frozen": f"{summary['params']['frozen']:,}"}
+    start, params = summary["selected_step"] == 0, summary["params"]
+    row["trained"] = "none: step 0 was selected" if start else f"{params['trainable']:,}"
+    row["frozen (of the model)"] = f"all {params['frozen']:,} unchanged" if start else f"{params['frozen']:,}"
     row["training seconds"] = summary["seconds"]
     lines = [table.text([row], list(row))]
     if "early" in summary["ended"]:
