@@ -77,6 +77,14 @@ def test_the_table_sums_by_stage_and_names_groups():
     assert "backbone/stem/kernel" not in trees.describe(PARAMS, groups, leaves=False)
 
 
+def test_the_table_lists_stages_from_input_to_output():
+    params = {"backbone": {"block0": {"w": np.ones(2)}, "stem": {"w": np.ones(3)}}, "head": {"w": np.ones(1)}}
+    rows = lambda **order: [line.split()[1] for line in trees.describe(params, leaves=False, **order).splitlines()[1:]]  # noqa: E731
+    assert rows(stages=("stem", "block0")) == ["backbone/stem", "backbone/block0", "head", "all"]
+    assert rows() == ["backbone/block0", "backbone/stem", "head", "all"]
+    assert rows(stages=("stem", "gone")) == ["backbone/stem", "backbone/block0", "head", "all"]
+
+
 def test_the_prefix_of_a_part_begins_its_paths_and_no_others():
     paths = trees.flatten(PARAMS)
     assert [[p for p in paths if p.startswith(trees.part_prefix(part))] for part in ("stem", "top", "head")] == [

@@ -138,21 +138,24 @@ def nbytes(tree: Mapping[str, Any]) -> int:
     return sum(int(leaf.size) * leaf.dtype.itemsize for leaf in flatten(tree).values())
 
 
-def describe(params: Mapping[str, Any], groups: Mapping[str, Any] | None = None, *, leaves: bool = True) -> str:
+def describe(params: Mapping[str, Any], groups: Mapping[str, Any] | None = None, *, leaves: bool = True, stages: Sequence[str] = ()) -> str:
     """The parameter table as text: path, shape, dtype, group, rate, bytes; summed by stage.
 
     Args:
       params: nested dict of arrays or shapes.
       groups: tree of `params`' structure, whose leaves are names or `strategies.Group`.
       leaves: list every leaf; False: only the sum of each stage (the path's first two keys).
+      stages: of the backbone, from input to output (`model.stages`), in whose order its rows stand; (): in the order of `params`.
     """
     flat = flatten(params)
     names = flatten(groups) if groups is not None else dict.fromkeys(flat, "")
     rows = [("path", "shape", "dtype", "group", "rate", "bytes")]
-    stages: dict[str, list[str]] = {}
+    by_stage: dict[str, list[str]] = {f"backbone/{stage}": [] for stage in stages}
     for path in flat:
-        stages.setdefault("/".join(path.split("/")[: 2 if path.startswith("backbone/") else 1]), []).append(path)
-    for stage, paths in stages.items():
+        by_stage.setdefault("/".join(path.split("/")[: 2 if path.startswith("backbone/") else 1]), []).append(path)
+    for stage, paths in by_stage.items():
+        if not paths:
+            continue
         if leaves:
             rows += [(p, str(tuple(flat[p].shape)), str(flat[p].dtype), *_group(names[p]), f"{nbytes({'x': flat[p]}):,}") for p in paths]
         of_stage = {str(i): flat[p] for i, p in enumerate(paths)}

@@ -108,7 +108,7 @@ def build(training: Training, phase: Plan, state: State, batch: Mapping[str, Any
     Raises:
       ValueError: the certificate does not hold.
     """
-    log.say(trees.describe(state.params, phase.groups, leaves=False))
+    log.say(trees.describe(state.params, phase.groups, leaves=False, stages=training.model.stages))
     log.say(f"phase {phase.span.index}: compiling the step")
     placed = sharding.shard_batch(batch, training.mesh)
     copies = step.copies(training.accumulate)
