@@ -29,6 +29,10 @@ class Described(Protocol):
     def num_classes(self) -> int:
         """Outputs of the head."""
 
+    @property
+    def input_size(self) -> tuple[int, ...]:
+        """Height and width of the model's images, or the number of tokens, or ()."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Task:
