@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tljax.data import fields
+
 ROOT = Path(__file__).parent.parent
 FILE = re.compile(r"^## \d\. .*`([\w/]+\.py)`$")
 
@@ -47,5 +49,12 @@ def test_the_new_backbone_s_folder_is_found_and_open_a_file(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(code, encoding="utf-8")
     (tmp_path / "tljax/zoo/convmixer/__init__.py").touch()
-    done = subprocess.run([sys.executable, "-c", CHECK], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for command in (["-c", CHECK], ["-m", "ruff", "check", *made], ["-m", "ruff", "format", "--check", *made]):
+        done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, f"{done.stdout[-3000:]}{done.stderr[-3000:]}"
+
+
+def test_the_page_of_sources_lists_every_kind():
+    page = (ROOT / "docs" / "extending" / "data_source.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE) == list(fields.KINDS.items())

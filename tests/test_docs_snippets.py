@@ -47,6 +47,9 @@ def place(tmp_path_factory):
     with open(root / "reviews.csv", "w", newline="") as file:
         rows = [(text, label) for _ in range(10) for text, label in (("good film", "pos"), ("bad plot", "neg"))]
         csv.writer(file).writerows([("text", "label"), *rows])
+    for i in range(20):
+        (root / "recordings" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        np.save(root / "recordings" / "ab"[i % 2] / f"{i}.npy", x[i])
     (root / "minilm").mkdir()
     encoder = models.create("bert(width=8, depth=1, heads=2, positions=24)", 2, in_channels=len(WORDS), input_size=(8,))
     np.savez(root / "minilm" / "model.npz", **{n: a for n, a in foreign.drawn("bert", encoder).items() if not n.startswith("classifier")})
@@ -61,10 +64,18 @@ def snippets(path: Path) -> list[str]:
     return [re.sub("|".join(map(re.escape, SMALL)), lambda match: SMALL[match[0]], block) for block in BLOCK.findall(page)]
 
 
+def register_objectives(page: str) -> None:
+    """Run the files of objectives that a page shows."""
+    for name, code in named_files(page).items():
+        if name.startswith("tljax/objectives/"):
+            exec(compile(code, name, "exec"), {})
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_s_python_runs(page, place, monkeypatch):
     monkeypatch.chdir(place)
     monkeypatch.setattr(objectives.objectives, "_factories", dict(objectives.objectives._factories))
+    register_objectives(page)
     blocks, values = snippets(ROOT / "docs" / f"{page}.md"), {}
     assert blocks
     for block in blocks:
@@ -74,8 +85,7 @@ def test_a_page_s_python_runs(page, place, monkeypatch):
 def test_the_objectives_of_the_page_compose(place, monkeypatch):
     monkeypatch.chdir(place)
     monkeypatch.setattr(objectives.objectives, "_factories", dict(objectives.objectives._factories))
-    for block in snippets(ROOT / "docs" / "extending" / "objective.md"):
-        exec(block, {})
+    register_objectives("extending/objective")
     start = tljax.open("checkpoint", labels="folder('flowers')")
     run = tljax.Run(start, tljax.data.create("folder('flowers')"), objective="flooding('cross_entropy') + 0.1 * mean_color", steps=2)
     result = tljax.fit(run, "runs/composed", quiet=True)
