@@ -41,17 +41,6 @@ def test_stages_and_their_maps():
     }
 
 
-def test_any_size_runs_and_a_slice_equals_the_whole_with_dropout_too():
-    @quick
-    def both(x):
-        call = functools.partial(TINY.apply, drawn(), train=True, rngs={"dropout": jax.random.key(3)})
-        return call(x), call(call(x, stop="fc6").batch, start="fc6")
-
-    whole, second = both(X)
-    assert whole.features.shape == (2, 12)
-    np.testing.assert_array_equal(second.logits, whole.logits)
-
-
 def test_dropout_stands_before_both_fully_connected_layers():
     @quick
     def run(x):

@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from tljax import models, strategies, trees
+from tests.zoo.stage_shapes import stage_shapes
+from tljax import models, trees
 
 TINY = "convnext_tiny(width=4, depths=(1, 2){})"
 
@@ -33,17 +34,12 @@ def test_parameter_counts_are_the_published_ones():
     assert counts == {"tiny": 28_589_128, "base": 88_591_464}
 
 
-def test_stages_halve_the_map_and_a_slice_equals_the_whole_with_stochastic_depth(variables, x):
-    model, rngs = tiny(", drop_path=0.9"), {"dropout": jax.random.key(2)}
-    whole = apply(model, variables, x, taps=model.stages, train=True, rngs=rngs)
+def test_stages_halve_the_map_and_the_norm_follows_the_mean(variables, x):
+    model = tiny()
     assert model.stages == ("stem", "stage1", "stage2", "norm")
-    assert [whole.taps[s].shape[1:] for s in model.stages] == [(8, 4, 4), (8, 4, 4), (4, 2, 8), (8,)]
-    first = apply(model, variables, x, stop="stage2", train=True, rngs=rngs)
+    assert stage_shapes(model, 32, 16) == [(8, 4, 4), (8, 4, 4), (4, 2, 8), (8,)]
+    first = apply(model, variables, x, stop="norm")
     np.testing.assert_allclose(first.features, first.batch["x"].mean((1, 2)), rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(apply(model, variables, first.batch, start="stage2", train=True, rngs=rngs).logits, whole.logits)
-    assert np.abs(apply(model, variables, x).logits - whole.logits).max() > 1e-4
-    phase = strategies.create("freeze_first(2)", model.stages).phases[0]
-    assert strategies.trained_parts(strategies.groups(phase, variables["params"]), model.stages) == ("stage2", "norm", "head")
 
 
 def test_a_skipped_branch_is_the_identity_and_a_scale_of_zero_too(variables, x):

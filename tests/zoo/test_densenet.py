@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tljax import models, strategies, trees
+from tljax import models, trees
 
 TINY = models.create("densenet121(layers=(1, 2, 1, 1), growth=2, width=4, dropout=0.5)", 3)
 
@@ -38,12 +38,3 @@ def test_a_layer_keeps_what_it_was_given_and_dropout_touches_only_what_it_adds()
     kept = dropped[..., 4:] != 0
     assert 0.3 < kept.mean() < 0.7
     np.testing.assert_allclose(dropped[..., 4:], jnp.where(kept, 2 * plain[..., 4:], 0), rtol=1e-5)
-
-
-def test_a_slice_equals_the_whole_and_the_first_stages_freeze():
-    x = jnp.asarray(np.random.default_rng(2).normal(size=(2, 32, 32, 3)), jnp.float32)
-    whole = TINY.apply(variables(), x)
-    first = TINY.apply(variables(), x, stop="stage3")
-    np.testing.assert_array_equal(TINY.apply(variables(), first.batch, start="stage3").logits, whole.logits)
-    phase = strategies.create("freeze_first(4)", TINY.stages).phases[0]
-    assert strategies.trained_parts(strategies.groups(phase, variables()["params"]), TINY.stages) == ("stage4", "norm", "head")

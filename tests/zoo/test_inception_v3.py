@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.zoo.stage_shapes import stage_shapes
 from tljax import models, trees
 
 TINY = "inception_v3(width=0.03125)"
@@ -17,13 +18,6 @@ def built():
     """A narrow model, and variables that need no compilation."""
     model, r = models.create(TINY, 3), np.random.default_rng(1)
     return model, jax.tree.map(lambda leaf: jnp.asarray(r.uniform(0.1, 0.5, leaf.shape), jnp.float32), models.shapes(model))
-
-
-def shapes(*size):
-    """Of the stages' outputs, for images of a size."""
-    model, variables = built()
-    out = jax.eval_shape(functools.partial(model.apply, taps=model.stages), variables, np.zeros((1, *size, 3), np.float32))
-    return [out.taps[stage].shape[1:] for stage in model.stages]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +32,7 @@ def test_the_sizes_are_those_of_the_published_models(options, parameters):
 
 
 def test_resolutions_of_the_paper():
-    assert shapes(299, 299) == [(147, 147, 2), (71, 71, 6), (35, 35, 9), (17, 17, 24), (8, 8, 64)]
+    assert stage_shapes(models.create(TINY, 3), 299, 299) == [(147, 147, 2), (71, 71, 6), (35, 35, 9), (17, 17, 24), (8, 8, 64)]
 
 
 def test_counting_the_padding_changes_the_border_alone():
@@ -58,4 +52,4 @@ def test_mistakes_are_named():
     with pytest.raises(ValueError, match=r"width=-1\.0 must be positive"):
         models.create("inception_v3(width=-1.0)", 3)
     with pytest.raises(ValueError, match="the images are too small"):
-        shapes(40, 40)
+        stage_shapes(models.create(TINY, 3), 40, 40)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.zoo.stage_shapes import stage_shapes
 from tljax import models, trees
 from tljax.zoo.nasnet_mobile.model import HALVED, Adjust, stages
 
@@ -20,13 +21,6 @@ def built():
     return model, jax.tree.map(lambda leaf: jnp.asarray(r.uniform(0.1, 0.5, leaf.shape), jnp.float32), models.shapes(model))
 
 
-def shapes(*size):
-    """Of the stages' outputs, for images of a size."""
-    model, variables = built()
-    out = jax.eval_shape(functools.partial(model.apply, taps=model.stages), variables, np.zeros((1, *size, 3), np.float32))
-    return [out.taps[stage].shape[1:] for stage in model.stages]
-
-
 def test_the_size_is_that_of_the_published_model():
     statistics = 36_738  # Keras's summary counts BatchNorm's
     model = models.shapes(models.create("nasnet_mobile", 1000))
@@ -34,7 +28,7 @@ def test_the_size_is_that_of_the_published_model():
 
 
 def test_resolutions_and_widths():
-    assert shapes(224, 71) == [(111, 35, 4), (56, 18, 4), (28, 9, 24), (14, 5, 48), (7, 3, 96)]
+    assert stage_shapes(models.create(TINY, 3), 224, 71) == [(111, 35, 4), (56, 18, 4), (28, 9, 24), (14, 5, 48), (7, 3, 96)]
     assert [len(cells) for cells in stages(44, 4).values()] == [1, 5, 5, 5]
 
 
@@ -73,4 +67,4 @@ def test_mistakes_are_named(options, said):
 
 def test_images_that_leave_no_pixel_are_refused():
     with pytest.raises(ValueError, match="2 x 2 pixels are too small"):
-        shapes(2, 2)
+        stage_shapes(models.create(TINY, 3), 2, 2)

@@ -1,4 +1,4 @@
-"""ResNets have the published sizes and resolutions, and are cut and frozen stage by stage."""
+"""ResNets: published sizes, resolutions, places of the strides, initialization."""
 
 import functools
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tljax import models, strategies, trees
+from tljax import models, trees
 
 TINY = {18: "resnet18(width=4)", 50: "resnet50(width=4)"}
 X = np.random.default_rng(1).normal(size=(2, 40, 33, 3)).astype(np.float32)
@@ -87,28 +87,6 @@ def test_v1_has_the_stride_on_the_first_convolution_and_keras_has_biases():
 def test_mistakes_are_named(expression, said):
     with pytest.raises(ValueError, match=said):
         models.create(expression, 3)
-
-
-def test_slices_equal_the_whole():
-    model, variables = built(18)
-    for train in ((), True):
-        call = functools.partial(model.apply, variables, train=train, mutable=["batch_stats"])
-        whole, stats = call(X)
-        for cut in ("stage3", "head"):
-            first, _ = call(X, stop=cut)
-            second, updated = call(first.batch, start=cut)
-            np.testing.assert_array_equal(second.logits, whole.logits)
-            assert np.ptp(whole.logits) > 0 and trees.flatten(updated).keys() == trees.flatten(stats).keys()
-
-
-def test_freeze_first_freezes_whole_stages():
-    model, variables = built(50)
-    assert set(variables["params"]["backbone"]) == set(model.stages)
-    phase = strategies.create("freeze_first(3)", model.stages).phases[0]
-    groups = strategies.groups(phase, variables["params"])
-    assert strategies.trained_parts(groups, model.stages) == ("stage3", "stage4", "head")
-    frozen = {path.split("/")[1] for path, group in trees.flatten(groups).items() if group.frozen}
-    assert frozen == {"stem", "stage1", "stage2"}
 
 
 def test_blocks_begin_as_their_shortcuts_unless_told_otherwise():

@@ -65,13 +65,6 @@ def test_a_bit_network_has_no_statistics_and_treats_examples_alone():
     np.testing.assert_allclose(run(x)[:1], run(jnp.stack([x[0], -x[1], 5 * x[2]]))[:1], rtol=1e-5)
 
 
-def test_a_slice_equals_the_whole():
-    model, variables = built(KERAS)
-    x = jnp.asarray(np.random.default_rng(4).normal(size=(1, 24, 24, 3)), jnp.float32)
-    first = model.apply(variables, x, stop="stage2")
-    np.testing.assert_array_equal(model.apply(variables, first.batch, start="stage2").logits, model.apply(variables, x).logits)
-
-
 @pytest.mark.parametrize("width", [16, 48])
 def test_a_width_that_the_groups_do_not_divide_is_named(width):
     with pytest.raises(ValueError, match=f"width={width} is no multiple of GroupNorm's 32"):

@@ -11,7 +11,7 @@ from tljax import models, trees
 
 quick = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 PUBLISHED = {11: 132_863_336, 13: 133_047_848, 16: 138_357_544, 19: 143_667_240}  # torchvision's table of weights
-NORMALISED = {11: 132_868_840, 13: 133_053_736, 16: 138_365_992, 19: 143_678_248}
+NORMALIZED = {11: 132_868_840, 13: 133_053_736, 16: 138_365_992, 19: 143_678_248}
 
 
 def tiny(arguments="", **more):
@@ -31,7 +31,7 @@ def drawn():
 
 @pytest.mark.parametrize("depth", PUBLISHED)
 def test_sizes_are_those_of_the_published_models(depth):
-    for name, wanted in ((f"vgg{depth}", PUBLISHED[depth]), (f"vgg{depth}_bn", NORMALISED[depth])):
+    for name, wanted in ((f"vgg{depth}", PUBLISHED[depth]), (f"vgg{depth}_bn", NORMALIZED[depth])):
         assert trees.size(models.shapes(models.create(name, 1000))["params"]) == wanted
 
 

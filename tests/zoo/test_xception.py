@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.zoo.stage_shapes import stage_shapes
 from tljax import models, trees
 
 TINY = "xception(width=0.03125, middle=1)"
@@ -19,13 +20,6 @@ def built():
     return model, jax.tree.map(lambda leaf: jnp.asarray(r.uniform(0.1, 0.5, leaf.shape), jnp.float32), models.shapes(model))
 
 
-def shapes(*size):
-    """Of the stages' outputs, for images of a size."""
-    model, variables = built()
-    out = jax.eval_shape(functools.partial(model.apply, taps=model.stages), variables, np.zeros((1, *size, 3), np.float32))
-    return [out.taps[stage].shape[1:] for stage in model.stages]
-
-
 def test_the_size_is_that_of_the_published_model():
     statistics = 54_528  # Keras's summary counts BatchNorm's
     model = models.shapes(models.create("xception", 1000))
@@ -33,8 +27,8 @@ def test_the_size_is_that_of_the_published_model():
 
 
 def test_resolutions():
-    assert shapes(299, 299) == [(147, 147, 2), (74, 74, 4), (37, 37, 8), (19, 19, 22), (10, 10, 64)]
-    assert shapes(64, 71)[-1] == (2, 3, 64)
+    assert stage_shapes(models.create(TINY, 3), 299, 299) == [(147, 147, 2), (74, 74, 4), (37, 37, 8), (19, 19, 22), (10, 10, 64)]
+    assert stage_shapes(models.create(TINY, 3), 64, 71)[-1] == (2, 3, 64)
 
 
 def test_the_padding_of_the_maxima_matters_where_the_size_is_even():
@@ -56,4 +50,4 @@ def test_mistakes_are_named(options, said):
 
 def test_images_that_leave_no_pixel_are_refused():
     with pytest.raises(ValueError, match="4 x 4 pixels are too small"):
-        shapes(4, 4)
+        stage_shapes(models.create(TINY, 3), 4, 4)

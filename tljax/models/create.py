@@ -1,4 +1,4 @@
-"""Models by name: the registries of backbones and heads, `create`, and the variables of a model."""
+"""Models by name: `create`, the registries of backbones and heads, shapes and variables of a model."""
 
 from collections.abc import Collection
 from typing import Any
@@ -58,43 +58,43 @@ def create(
 
 
 def _size(backbone: Backbone) -> tuple[int, ...]:
-    """Height and width of the input image, the number of tokens, or ()."""
+    """Returns height and width of the input image, the number of tokens, or ()."""
     shape = dict((name, shape) for name, shape, _ in backbone.inputs).get("x", ())
     return tuple(shape[:-1]) if len(shape) == 3 else tuple(shape) if len(backbone.inputs) > 1 else ()
 
 
 def shapes(model: TransferModel) -> dict[str, Any]:
-    """``{"params": ..., "batch_stats": ...}`` of `jax.ShapeDtypeStruct`, without computing anything.
+    """Returns ``{"params": ..., "batch_stats": ...}`` of `jax.ShapeDtypeStruct`, without computing anything.
 
     Raises:
       ValueError: a stage without parameters, or parameters of the backbone outside a stage.
     """
     variables = _both(jax.eval_shape(lambda: model.init(jax.random.key(0), _example(model))))
-    own, listed = set(variables["params"]["backbone"]), set(model.stages)
-    if own != listed:
+    owners, listed = set(variables["params"]["backbone"]), set(model.stages)
+    if owners != listed:
         raise ValueError(
-            f"every stage owns a parameter and every parameter belongs to a stage; wrong: {sorted(own ^ listed)}, stages: {model.stages}"
+            f"every stage owns a parameter and every parameter belongs to a stage; wrong: {sorted(owners ^ listed)}, stages: {model.stages}"
         )
     return variables
 
 
 def init(model: TransferModel, key: jax.Array, paths: Collection[str] | None = None) -> dict[str, Any]:
-    """``{"params": {"backbone", "head"}, "batch_stats": {...}}``, freshly drawn with `key`.
+    """Draws ``{"params": {"backbone", "head"}, "batch_stats": {...}}`` with `key`.
 
     Args:
       model: a `TransferModel`.
       key: a random key.
       paths: only the leaves at these paths, such as ``params/head/kernel``; the others are not even computed.
     """
-    wanted = trees.flatten(shapes(model)) if paths is None else paths
-    # It runs once: on CPUs, LLVM's optimiser would take five times as long as everything else (ResNet-20: 16 s against 3 s, measured).
+    paths = trees.flatten(shapes(model)) if paths is None else paths
+    # It runs once: on CPUs, LLVM's optimizer would take five times as long as everything else (ResNet-20: 16 s against 3 s, measured).
     options = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
-    drawn = jax.jit(lambda k: trees.pick(_both(model.init(k, _example(model))), wanted), compiler_options=options)(key)
+    drawn = jax.jit(lambda k: trees.pick(_both(model.init(k, _example(model))), paths), compiler_options=options)(key)
     return {"params": {}, "batch_stats": {}} | drawn
 
 
 def feature_size(model: TransferModel) -> int:
-    """The length D of the features `[B, D]`, without computing anything."""
+    """Returns the length D of the features `[B, D]`, without computing anything."""
     batch = jax.eval_shape(lambda: _example(model))
     outputs = jax.eval_shape(lambda v, b: model.apply(v, b, stop="head"), shapes(model), batch)  # type: ignore[arg-type]
     return int(outputs.features.shape[-1])

@@ -1,4 +1,4 @@
-"""Small networks that an objective needs: a discriminator, a projection head."""
+"""Small networks that objectives use, such as a discriminator or a projection head."""
 
 import dataclasses
 from typing import Any
@@ -39,14 +39,14 @@ class Mlp(nn.Module):
 
 @parts.register
 def mlp(*widths: int) -> nn.Module:
-    """``mlp(256, 1)``: two linear layers, the last with one output."""
+    """Linear layers of these widths with ReLU between them: ``mlp(256, 1)`` is two, the last with one output."""
     if not widths or min(widths) < 1:
-        raise ValueError(f"mlp{widths}: the widths of its layers, at least one, each at least 1")
+        raise ValueError(f"mlp{widths}: expected the widths of its layers, at least one, each at least 1")
     return Mlp(tuple(widths))
 
 
 def part(expression: Any, example: Any) -> Part:
-    """A small network for inputs like `example`, such as ``part("mlp(256, 1)", features)``.
+    """Builds a small network for inputs like `example`, such as ``part("mlp(256, 1)", features)``.
 
     Args:
       expression: a call expression.

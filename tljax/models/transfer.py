@@ -14,12 +14,12 @@ Parts = bool | Collection[str]
 
 @flax.struct.dataclass
 class Outputs:
-    """What a model call returns.
+    """The result of a model call.
 
     Attributes:
       logits: the head's output, `[B, num_classes]` float32 (or a dict of arrays); None where the slice ends before the head.
       features: pooled output of the last stage that ran, `[B, D]` float32.
-      taps: the intermediates asked for, by name.
+      taps: the requested intermediates, by name.
       batch: the batch dict at the slice's end; ``apply(variables, outputs.batch, start=stop)`` goes on from there.
     """
 
@@ -30,7 +30,7 @@ class Outputs:
 
 
 def mean_pool(batch: Batch) -> jax.Array:
-    """`[B, ..., D]` -> `[B, D]` float32: the mean over all axes between; a token `mask` `[B, T]` (1 = real) weighs a `[B, T, D]` input."""
+    """Averages `x [B, ..., D]` over all axes between: `[B, D]` float32. Of tokens `[B, T, D]`, those with 1 in `mask [B, T]` alone."""
     x = at_least_float32(batch["x"])
     if x.ndim == 3 and "mask" in batch:
         mask = batch["mask"].astype(x.dtype)[:, :, None]
@@ -39,12 +39,12 @@ def mean_pool(batch: Batch) -> jax.Array:
 
 
 def at_least_float32(x: jax.Array) -> jax.Array:
-    """`x` in float32, or in float64 where it is that already."""
+    """Casts `x` to float32; float64 stays."""
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def tap(batch: Batch, name: str, value: jax.Array) -> Batch:
-    """For use inside a stage: offer `value` as the intermediate `name` (stages' outputs are offered already, by the stage's name)."""
+    """Records `value` as the intermediate `name` (call inside a stage; a stage's output is recorded already, by the stage's name)."""
     return batch | {"taps": batch.get("taps", {}) | {name: value}}
 
 
@@ -53,7 +53,7 @@ Stage = tuple[str, type[nn.Module], tuple[tuple[str, Any], ...]]
 
 
 def stage(name: str, module: type[nn.Module], **arguments: Any) -> Stage:
-    """A layout entry: ``stage("block00", Block, heads=6, mlp_dim=1536)``. Every argument must be hashable."""
+    """Makes a layout entry: ``stage("block00", Block, heads=6, mlp_dim=1536)``. Every argument must be hashable."""
     return name, module, tuple(arguments.items())
 
 
@@ -125,13 +125,13 @@ class TransferModel(nn.Module):
         batch_stats_in: Parts | None = None,
         taps: Collection[str] = (),
     ) -> Outputs:
-        """Run the half-open slice of stages `start..stop`; a slice gives bit for bit what the whole gives, dropout included.
+        """Runs the half-open slice of stages `start..stop`; slices equal the whole bit for bit, dropout included.
 
         Args:
           batch: dict with the inputs (`x`, ...) at the boundary `start`; a bare array means ``{"x": array}``.
-          start: first stage that runs (default: the first; ``"head"``: only the head).
-          stop: first stage that does not run (``"head"``: the whole backbone without the head; default: everything).
-          train: the parts (stages, ``"head"``) with dropout on; True means all. Needs an rng called ``dropout``.
+          start: first stage that runs; by default the first of all; ``"head"``: only the head.
+          stop: first stage that does not run; by default all run; ``"head"``: all but the head.
+          train: the parts (stages, ``"head"``) with dropout on; True means all. Needs an rng named ``dropout``.
           batch_stats_in: the parts whose BatchNorm uses and updates batch statistics (default: as `train`); needs
             ``mutable=["batch_stats"]``.
           taps: names of the intermediates to return.
@@ -152,22 +152,22 @@ class TransferModel(nn.Module):
         end = min(last, len(self.stages))
         batch = self.backbone({"taps": {}} | batch, start=first, stop=end, train=train, batch_stats_in=batch_stats_in)
         features = self.backbone.pool(batch)
-        wanted = {*taps, *getattr(self.head, "taps", ())}
+        names = {*taps, *getattr(self.head, "taps", ())}
         logits = None
         if stop is None:
-            missing = sorted(wanted - batch["taps"].keys())
+            missing = sorted(names - batch["taps"].keys())
             if missing:
-                raise ValueError(f"no intermediate is called {missing}; there are {sorted(batch['taps'])}")
+                raise ValueError(f"no intermediate is called {missing}; the intermediates are {sorted(batch['taps'])}")
             logits = self.head(batch | {"features": features}, train="head" in train, batch_stats_in="head" in batch_stats_in)  # type: ignore[operator]
-        kept = {name: value for name, value in batch["taps"].items() if name in wanted}
-        return Outputs(logits, features, {name: kept[name] for name in taps if name in kept}, batch | {"taps": kept})
+        values = {name: value for name, value in batch["taps"].items() if name in names}
+        return Outputs(logits, features, {name: values[name] for name in taps if name in values}, batch | {"taps": values})
 
     def _check(self, batch: Batch) -> None:
         for name, spec in self.input_spec.items():
             if name not in batch:
                 raise ValueError(f"the batch has no {name!r}; it has {sorted(batch)}")
             x = batch[name]
-            # as many tokens as there are positions for, which the embedding checks
+            # the number of tokens is free up to the number of positions, which the embedding checks
             fits = jnp.issubdtype(spec.dtype, jnp.integer) or x.shape[-1:] == spec.shape[-1:]
             if x.ndim != len(spec.shape) + 1 or not fits:
                 raise ValueError(f"{name!r} is {tuple(x.shape)}, but the model takes [batch, {', '.join(map(str, spec.shape))}]")

@@ -13,7 +13,7 @@ STAGES = {"stem": "conv1", "stage1": "conv3", "stage2": "inception3b", "stage3":
 
 
 def torchvision(name: str, num_classes: int = 10, auxiliary: bool = False) -> Any:
-    """torchvision's model; with `auxiliary` as published: with more classifiers, and inputs normalised by `MEAN`, `STD`."""
+    """torchvision's model; with `auxiliary` as published: with more classifiers, and inputs normalized by `MEAN`, `STD`."""
     import tests.parity.torchvision_alone  # noqa: F401 - before torchvision
     from torchvision import models  # isort: skip
 
@@ -22,7 +22,7 @@ def torchvision(name: str, num_classes: int = 10, auxiliary: bool = False) -> An
     return getattr(models, name)(weights=None, num_classes=num_classes, **options, **rates)
 
 
-def renormalised(net: Any, batch: dict[str, np.ndarray]) -> Any:
+def renormalized(net: Any, batch: dict[str, np.ndarray]) -> Any:
     """Its output for inputs that were made for a mean and deviation of 0.5 each, which it makes of others by itself."""
     import torch
 
@@ -61,7 +61,7 @@ CASES = (
         stages=STAGES,
         size=224,
         num_classes=1000,
-        call=renormalised,
+        call=renormalized,
         draw=drawn,
         training=False,
         live=True,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.parity.case import Case
-from tests.parity.cases.googlenet import drawn, many, renormalised, torchvision
+from tests.parity.cases.googlenet import drawn, many, renormalized, torchvision
 
 TORCH = {"stem": "Conv2d_2b_3x3", "stage1": "Conv2d_4a_3x3", "stage2": "Mixed_5d", "stage3": "Mixed_6e", "stage4": "Mixed_7c"}
 KERAS = {"stem": "activation_2", "stage1": "activation_4", "stage2": "mixed2", "stage3": "mixed7", "stage4": "mixed10"}
@@ -56,7 +56,7 @@ CASES = (
         stages=TORCH,
         size=299,
         num_classes=1000,
-        call=renormalised,
+        call=renormalized,
         draw=drawn,
         training=False,
         live=True,

@@ -13,7 +13,7 @@ from tljax.models.layers.activations import ACTIVATIONS
 from tljax.models.transfer import Batch, at_least_float32
 
 FIXED_HEADS = ("features", "masked_lm", "span")
-"""Heads whose outputs are no classes: another number of classes wants another head."""
+"""Heads whose outputs are not classes: another number of classes needs another head."""
 
 
 class LinearHead(nn.Module):
@@ -66,7 +66,7 @@ class CosineHead(nn.Module):
 
 
 class FeaturesHead(nn.Module):
-    """No layer at all: the outputs are the features `[B, D]`, with `normalize` divided by their length."""
+    """No layer: the outputs are the features `[B, D]`; with `normalize` each vector has length 1."""
 
     num_classes: int
     normalize: bool = False
@@ -116,7 +116,7 @@ def cosine(num_classes: int, scale: float = 10.0, dtype: str = "float32") -> Cos
 
 @heads.register
 def features(num_classes: int, normalize: bool = False) -> FeaturesHead:
-    """The features themselves, as many as `num_classes` says: a backbone for embeddings (`normalize`: of length 1), without classes."""
+    """The features themselves, `num_classes` of them; with `normalize` each vector has length 1. For embeddings, without classes."""
     return FeaturesHead(num_classes, normalize)
 
 

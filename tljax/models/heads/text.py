@@ -1,4 +1,4 @@
-"""Heads of text encoders: what reads all tokens, not the pooled features alone."""
+"""Heads of text encoders that read all tokens, not only the pooled features."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tljax.models.transfer import Batch, at_least_float32
 
 
 def token_vectors(batch: Batch) -> jax.Array:
-    """The tokens' vectors `[B, T, D]`, from behind a pooler too. Raises ValueError where a backbone gives none."""
+    """Returns the tokens' vectors `[B, T, D]`, also those before a pooler. Raises ValueError: the backbone gives none."""
     x: jax.Array = batch["tokens"] if "tokens" in batch else batch["x"]
     if x.ndim != 3:
         raise ValueError(f"this head reads the vectors of tokens [B, T, D], but the backbone gives {tuple(x.shape)}")
@@ -38,7 +38,7 @@ class TokenHead(nn.Module):
 
 
 class SpanHead(nn.Module):
-    """How likely an answer starts, and ends, at each token: ``{"start", "end"}``, `[B, T]` float32 (Devlin et al. 2019, section 4.2)."""
+    """Scores each token as an answer's start and end: ``{"start", "end"}``, `[B, T]` float32 (Devlin et al. 2019, section 4.2)."""
 
     dtype: Any
 
@@ -49,12 +49,12 @@ class SpanHead(nn.Module):
 
 
 class MaskedLanguageHead(nn.Module):
-    """``norm(activation(W x + b)) @ table^T + token_bias``: logits `[B, T, vocabulary]` float32; the table are the word embeddings.
+    """``norm(activation(W x + b)) @ table^T + token_bias``: logits `[B, T, vocab_size]` float32; the table is the word embeddings.
 
     (Devlin et al. 2019, section 3.1, as released; the tied table: Press and Wolf 2017.)
     """
 
-    vocabulary: int
+    vocab_size: int
     activation: str
     epsilon: float
     dtype: Any
@@ -62,22 +62,22 @@ class MaskedLanguageHead(nn.Module):
     @nn.compact
     def __call__(self, batch: Batch, *, train: bool, batch_stats_in: bool) -> jax.Array:
         table = batch["table"].astype(self.dtype)
-        if len(table) != self.vocabulary:
-            raise ValueError(f"masked_lm has num_classes={self.vocabulary}, but the vocabulary holds {len(table)} tokens")
+        if len(table) != self.vocab_size:
+            raise ValueError(f"masked_lm has num_classes={self.vocab_size}, but the vocabulary holds {len(table)} tokens")
         x = ACTIVATIONS[self.activation](dense(table.shape[1], self.dtype, "dense")(token_vectors(batch)))
         x = layer_norm(self.epsilon, self.dtype, "norm")(x)
-        return at_least_float32(x @ table.T) + self.param("token_bias", nn.initializers.zeros, (self.vocabulary,))
+        return at_least_float32(x @ table.T) + self.param("token_bias", nn.initializers.zeros, (self.vocab_size,))
 
 
 @heads.register
 def tokens(num_classes: int, dropout: float = 0.0, dtype: str = "float32") -> TokenHead:
-    """A class for every token."""
+    """One class for every token."""
     return TokenHead(num_classes, dropout, jnp.dtype(dtype))
 
 
 @heads.register
 def span(num_classes: int = 2, dtype: str = "float32") -> SpanHead:
-    """Where an answer starts and ends. Raises ValueError for other than these 2 outputs."""
+    """Start and end of an answer. Raises ValueError: another number of outputs than these 2."""
     if num_classes != 2:
         raise ValueError(f"span has two outputs, start and end, not num_classes={num_classes}")
     return SpanHead(jnp.dtype(dtype))
@@ -85,6 +85,6 @@ def span(num_classes: int = 2, dtype: str = "float32") -> SpanHead:
 
 @heads.register
 def masked_lm(num_classes: int, activation: str = "gelu", epsilon: float = 1e-12, dtype: str = "float32") -> MaskedLanguageHead:
-    """A token of the vocabulary (`num_classes` of them) for every token. Raises ValueError: unknown activation."""
+    """One of the `num_classes` tokens of the vocabulary for every token. Raises ValueError: unknown activation."""
     activations.check(activation)
     return MaskedLanguageHead(num_classes, activation, epsilon, jnp.dtype(dtype))

@@ -31,7 +31,7 @@ def _image_conv(x: jax.Array, kernel: jax.Array, strides: Sequence[int], padding
 
 
 def margins(padding: Padding, x: jax.Array, kernel: jax.Array, stride: int) -> Margins:
-    """What an image `x [B, H, W, C]` is padded by before and after, down and across; a name (``"SAME"``, ``"VALID"``) as XLA has it."""
+    """Resolves the padding of `x [B, H, W, C]` to pixels; a name (``"SAME"``, ``"VALID"``) by XLA's rule."""
     pads = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], (stride, stride), padding) if isinstance(padding, str) else padding
     (top, bottom), (left, right) = pads
     return (top, bottom), (left, right)
@@ -116,7 +116,7 @@ def shifted_depthwise(x: jax.Array, kernel: jax.Array, stride: int, padding: Seq
 
 
 def _shifted(padded: jax.Array, size: int, stride: int, rows: int, columns: int) -> dict[tuple[int, int], jax.Array]:
-    """What each kernel element sees: ``(u, v) -> [..., rows, columns, C]`` of `[..., H, W, C]`."""
+    """Returns the pixels that each kernel element reads: ``(u, v) -> [..., rows, columns, C]`` of `[..., H, W, C]`."""
     down, across = stride * (rows - 1) + 1, stride * (columns - 1) + 1
     return {(u, v): padded[..., u : u + down : stride, v : v + across : stride, :] for u, v in itertools.product(range(size), range(size))}
 

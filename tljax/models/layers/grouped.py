@@ -1,4 +1,4 @@
-"""Grouped convolutions (Krizhevsky et al. 2012; Xie et al. 2017, figure 3c) with a backward pass that CPUs can bear."""
+"""Grouped convolutions (Krizhevsky et al. 2012; Xie et al. 2017, figure 3c) with a faster backward pass on CPUs."""
 
 import functools
 from collections.abc import Sequence

@@ -10,9 +10,9 @@ def batch_norm(
 ) -> nn.BatchNorm:
     """BatchNorm (Ioffe and Szegedy 2015) with statistics in float32.
 
-    With `batch_stats_in` it normalises by the batch's statistics and updates the running ones,
+    With `batch_stats_in` it normalizes by the batch's statistics and updates the running ones,
     ``running = momentum * running + (1 - momentum) * batch`` (biased variance; PyTorch stores n / (n - 1) times it, with momentum
-    counted the other way round: its 0.1 is 0.9 here). Without, it uses the running statistics and leaves them alone.
+    counted the other way: its 0.1 is 0.9 here). Without, it uses the running statistics and leaves them alone.
     """
     return nn.BatchNorm(
         use_running_average=not batch_stats_in, momentum=momentum, epsilon=epsilon, dtype=dtype, scale_init=scale_init, name=name

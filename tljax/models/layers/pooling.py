@@ -42,7 +42,7 @@ def max_pool(x: jax.Array, size: int, stride: int, padding: int = 0, ceil_mode: 
 
 
 def ceil_padding(length: int, size: int, stride: int, *, padding: int, ceil_mode: bool) -> tuple[int, int]:
-    """What lies before and after one axis of `length`, so that windows that must fit give the size that `max_pool` tells."""
+    """Returns the padding before and after an axis of `length` that gives the number of windows stated in `max_pool`."""
     room = length + 2 * padding - size
     steps = -(-room // stride) if ceil_mode else room // stride
     if ceil_mode and steps * stride >= length + padding:

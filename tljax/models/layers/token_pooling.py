@@ -1,4 +1,4 @@
-"""How the tokens of a Transformer become features: pools, and the stages behind the last block."""
+"""Pooling of a Transformer's tokens into features, and the stages after the last block."""
 
 import functools
 from collections.abc import Callable
@@ -19,8 +19,9 @@ TOKENS = {"cls": ("cls",), "mean": ("cls",), "cls_mean": ("cls",), "cls_distille
 
 @functools.cache
 def pooling(pool: str, prefix: int) -> Callable[[Batch], jax.Array]:
-    """``batch -> features [B, D]`` float32 of tokens `x [B, prefix + T, D]`, T of them patches; a pooled `x [B, D]` stays as it is.
+    """Returns the function ``batch -> features [B, D]`` float32 of tokens `x [B, prefix + T, D]`, T of them patches.
 
+    A pooled `x [B, D]` stays as it is.
     The same arguments give the same function, so that models compare equal.
     """
 
@@ -72,7 +73,7 @@ class MapPool(nn.Module):
 
 
 class Project(nn.Module):
-    """A linear layer on the pooled features, `[B, width]`, with `tanh` after it if wanted."""
+    """A linear layer on the pooled features, `[B, width]`; with `tanh` its tanh."""
 
     width: int
     pool: Callable[[Batch], jax.Array]

@@ -97,7 +97,7 @@ class Block(nn.Module):
 
 
 class Pooler(nn.Module):
-    """``tanh(W x[:, 0] + b)``: `[B, T, D]` -> `[B, D]`; what it was given stays in the batch as ``tokens``, for heads that want them."""
+    """``tanh(W x[:, 0] + b)``: `[B, T, D]` -> `[B, D]`; its input stays in the batch as ``tokens``, for heads that read all."""
 
     dtype: Any
 

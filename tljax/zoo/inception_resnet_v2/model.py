@@ -69,7 +69,7 @@ def inception_resnet_v2(
     Args:
       width: multiplier of all channel counts, rounded down.
       blocks: how many residual blocks there are at 35x35, 17x17 and, but for the last, 8x8.
-      norm_scale: whether BatchNorm has a scale (timm), or none (Keras).
+      norm_scale: BatchNorm has a scale (timm) or none (Keras).
       epsilon: of BatchNorm.
       momentum: of BatchNorm's running statistics.
       in_channels: of the images.

@@ -62,7 +62,7 @@ STEM: dict[str, Parts] = {
     "stem": (("conv1a", Conv(32, (3, 3), 2, valid=True)), ("conv2a", Conv(32, (3, 3), valid=True)), ("conv2b", Conv(64, (3, 3)))),
     "stage1": (("pool1", HALVED), ("conv3b", Conv(80)), ("conv4a", Conv(192, (3, 3), valid=True))),
 }
-"""What Inception-v3 and Inception-ResNet-v2 begin with."""
+"""The first stages of Inception-v3 and Inception-ResNet-v2."""
 
 STAGES: dict[str, Parts] = STEM | {
     "stage2": (("pool2", HALVED), ("mixed5b", mixed35(32)), ("mixed5c", mixed35(64)), ("mixed5d", mixed35(64))),
@@ -93,8 +93,8 @@ def inception_v3(
 
     Args:
       width: multiplier of all channel counts, rounded down.
-      count_padding: whether means over 3x3 windows divide by 9 at the border too (torchvision), or by the pixels that there are (Keras).
-      norm_scale: whether BatchNorm has a scale (torchvision), or none (Keras).
+      count_padding: means over 3x3 windows divide by 9 at the border too (torchvision), not by the number of pixels there (Keras).
+      norm_scale: BatchNorm has a scale (torchvision) or none (Keras).
       epsilon: of BatchNorm.
       momentum: of BatchNorm's running statistics.
       in_channels: of the images.

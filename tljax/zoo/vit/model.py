@@ -50,7 +50,7 @@ class Embed(nn.Module):
         size = tuple(n * self.patch for n in self.grid)
         if x.shape[1:3] != size:
             raise ValueError(
-                f"'x' has {x.shape[1]} x {x.shape[2]} pixels, but the position embeddings are for {size[0]} x {size[1]}: say input_size"
+                f"'x' has {x.shape[1]} x {x.shape[2]} pixels, but the position embeddings are for {size[0]} x {size[1]}: set input_size"
             )
         x = nn.Conv(self.width, side, side, padding="VALID", use_bias=not self.pre_norm, dtype=self.dtype, name="proj")(x)
         x = x.reshape(len(x), -1, self.width)
@@ -102,8 +102,8 @@ def vit(
       depth: number of blocks, at most 100.
       heads: of each attention; a divisor of `width`.
       patch: side of a patch in pixels; a divisor of height and width.
-      pool: what the features are. ``"cls"``: the normalised class token; ``"mean"``: the normalised mean of the patches; ``"cls_mean"``:
-        the class token and the mean, both of normalised tokens `[B, 2 D]` (Oquab et al. 2024); ``"cls_distilled"``: class and distillation
+      pool: what the features are. ``"cls"``: the normalized class token; ``"mean"``: the normalized mean of the patches; ``"cls_mean"``:
+        the class token and the mean, both of normalized tokens `[B, 2 D]` (Oquab et al. 2024); ``"cls_distilled"``: class and distillation
         token `[B, 2 D]` (Touvron et al. 2021); ``"map"``: a stage of attention, see `token_pooling.MapPool`, and no class
         token. Slices that end before the norm are pooled in the same way (``"map"``: by the mean), without it.
       mlp_dim: width inside the MLPs; 0: four times `width`.
