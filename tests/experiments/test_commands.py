@@ -168,7 +168,7 @@ def test_a_dict_on_the_command_line_is_a_literal():
     parse = cli._Dict().parse
     assert parse("{'optim.lr': (1e-3, 3e-3)}") == {"optim.lr": (1e-3, 3e-3)} and parse({"a": 1}) == {"a": 1}
     for wrong in ("{'a': ", "name", "f(1)"):
-        with pytest.raises(ValueError, match="no dict of Python literals"):
+        with pytest.raises(ValueError, match="expected a dict of Python literals"):
             parse(wrong)
 
 
