@@ -55,3 +55,8 @@ def test_what_was_counted_before_a_stop_is_kept_and_a_closed_folder_is_no_error(
     cache.parent.rmdir()
     cache.parent.write_text("a file where the folder would be")
     assert model_stats.costs(["mlp"]) == {"mlp": {"flops": 2.0}}
+
+
+def test_stored_counts_depend_on_every_file_that_builds_models():
+    names = {"/".join(file.parts[-3:]) for file in model_stats._sources()}
+    assert {"zoo/resnet/model.py", "models/layers/attention.py", "tljax/models/transfer.py"} <= names

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import tqdm
 
-from tljax import models, trees
+from tljax import models, trees, zoo
 from tljax.runs import workdirs
 from tljax.train import program
 
@@ -84,6 +84,10 @@ def _read(file: pathlib.Path) -> dict[str, Any]:
 @functools.cache
 def _version() -> str:
     """A hash of the code that a cost depends on: the models, and the packages that trace and count."""
-    sources = sorted(pathlib.Path(models.__path__[0]).glob("*.py"))
     packages = [f"{name} {importlib.metadata.version(name)}" for name in ("jax", "jaxlib", "flax")]
-    return hashlib.sha256(b"\0".join([*(file.read_bytes() for file in sources), *(p.encode() for p in packages)])).hexdigest()
+    return hashlib.sha256(b"\0".join([*(file.read_bytes() for file in _sources()), *(p.encode() for p in packages)])).hexdigest()
+
+
+def _sources() -> list[pathlib.Path]:
+    """The files that build models: those of `models` and of the zoo."""
+    return sorted(file for room in (models, zoo) for file in pathlib.Path(room.__path__[0]).rglob("*.py"))
